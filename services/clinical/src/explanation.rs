@@ -1,0 +1,97 @@
+//! What moved a probability: the data of a LIME-style report.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Impression, Probability};
+
+/// Half-open byte range `[start, end)` in the text of the de-identified note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+/// One phrase with its weight in the local linear model, in log-odds of abnormal.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Phrase {
+    /// Where it stands in the de-identified note.
+    pub span: Span,
+    /// Above zero it speaks for abnormal, below zero for normal.
+    pub weight: f64,
+}
+
+/// Why an explanation does not show phrases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unreliable {
+    /// The note has too few phrases to take any away.
+    TooFewPhrases,
+    /// The local linear model does not follow the classifier (its R² is below the floor).
+    PoorFit,
+    /// The classifier's score hardly moves, whichever phrases are taken away.
+    Flat,
+}
+
+impl Unreliable {
+    /// A sentence for the case page.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooFewPhrases => "the note is too short to explain",
+            Self::PoorFit => "a simple model of the classifier does not fit near this note",
+            Self::Flat => "no single phrase moves the score",
+        }
+    }
+}
+
+/// Whether phrases may be shown: at least one, or a reason why there is none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// Phrases that moved the score, the strongest first; never empty by construction.
+    Verified {
+        /// The strongest phrase.
+        first: Phrase,
+        /// The others, by falling absolute weight.
+        rest: Vec<Phrase>,
+    },
+    /// No reliable explanation, and why.
+    Unreliable(Unreliable),
+}
+
+/// Influence on the model's output near this note, not proof (Ribeiro et al. 2016, arXiv:1602.04938).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Explanation {
+    /// What was explained.
+    pub target: Impression,
+    /// Phrases or the reason why there are none.
+    pub basis: Basis,
+    /// Intercept of the local model, in log-odds: its value when every phrase is taken away.
+    pub base: f64,
+    /// Weighted R² of the local model on the masks it was fitted to.
+    pub r2: f64,
+    /// The probability that was explained, as scored on the whole window.
+    pub score: Probability,
+    /// Times the classifier was asked.
+    pub calls: u32,
+    /// Seed of the masks.
+    pub seed: u64,
+    /// The part of the note that was explained: for a long note, the window that decided.
+    pub window: Span,
+}
+
+impl Explanation {
+    /// The phrases to show, strongest first; empty when the basis is unreliable.
+    pub fn phrases(&self) -> impl Iterator<Item = &Phrase> {
+        let (first, rest): (Option<&Phrase>, &[Phrase]) = match &self.basis {
+            Basis::Verified { first, rest } => (Some(first), rest),
+            Basis::Unreliable(_) => (None, &[]),
+        };
+        first.into_iter().chain(rest)
+    }
+}

@@ -1,0 +1,75 @@
+//! Whether two numbers with a stroke between them are a date.
+
+use std::ops::Range;
+
+use super::calendar::is_day_of_month;
+use super::context::{before as preceding, has_unit, listed, word_after, word_before};
+
+/// Whether another `m/d` stands before, as in `3/4-3/6`.
+pub(crate) fn is_behind_date(text: &str, start: usize) -> bool {
+    let small = |part: &str| part.parse::<u8>().is_ok_and(|number| (1..=31).contains(&number));
+    word_before(text, start)
+        .split_once('/')
+        .is_some_and(|(first, second)| small(first) && small(second))
+}
+
+/// Words before `m/d` that make it a score, a level, a count.
+const NOT_BEFORE: &str = "acuity about anti apgar apgars approximately bp bright class cn course cycle cycles day dose doses dtr dtrs e \
+    edema ef eye gcs glasgow grade grades image images intensity level levels lesion line m mmse mmt moca motor \
+    murmur number o od os ou pain part ph phase phq point power pulse pulses rated ratio reflex reflexes score \
+    scored scores scoring segment series severity slice stage step strength t titer type types vision visual";
+
+/// Words behind `m/d` that make it a fraction or a score.
+const NOT_AFTER: &str = "and bilateral bilaterally biopsies bottles bright capsule caps chance cores criteria cup cups diastolic \
+    dilution ejection exercises fraction inch inches intensity kids lesions life lobes lower lymph motor murmur \
+    nodes normal of or pack pain patients points positive power ppd pulses radial reflexes score sem severity \
+    solution strength symptoms systolic tablet tablets tabs throughout titer upper vision way";
+
+/// Words before `m/d` that make it a date.
+const WHEN: &str = "on since from dated date until till by through thru exam study ct mri cxr radiograph radiographs film films \
+    prior seen last admitted admission discharged discharge started began between scheduled due performed \
+    collected drawn received before after dos dob doa dod visit appt appointment f/u effective completed signed";
+
+/// Words behind `m/d` that make it a fraction even behind a word of [`WHEN`].
+const FRACTION: &str = "of way tablet tablets tabs strength cup normal";
+
+/// Whether `m/d` is a date: fractions, scores, titres, strengths and pressures are written alike.
+pub(crate) fn is_date_fraction(text: &str, range: &Range<usize>, day: &str, month: &str) -> bool {
+    if !either(day, month) || (month == "24" && day == "7") {
+        return false;
+    }
+    let previous = text[..range.start].chars().next_back();
+    if previous.is_some_and(|c| matches!(c, '$' | '±' | '<' | '>' | '=')) {
+        return false;
+    }
+    let (before, after) = (word_before(text, range.start), word_after(text, range.end));
+    let scored = preceding(text, range.start, 40);
+    let scored = ["gcs", "glasgow", "mmse", "moca", "apgar", "score"]
+        .iter()
+        .any(|scale| scored.contains(scale));
+    if listed(NOT_BEFORE, &before) || has_unit(text, range.end) || scored {
+        return false;
+    }
+    if listed(WHEN, &before) || is_behind_date(text, range.start) {
+        return !listed(FRACTION, &after);
+    }
+    if listed(NOT_AFTER, &after) {
+        return false;
+    }
+    let line_start = text[..range.start]
+        .trim_end_matches([' ', '\t'])
+        .chars()
+        .next_back()
+        .is_none_or(|c| c == '\n');
+    if line_start && text[range.end..].starts_with(':') {
+        return true;
+    }
+    // Nothing says what it is: a number above 12 is rarely the whole of a score, a small one often is.
+    let large = |number: &str| number.parse::<u8>().is_ok_and(|number| number > 12);
+    let titre = month == "1" && matches!(day, "16");
+    (large(day) || large(month)) && !titre && month != "0"
+}
+
+pub(crate) fn either(day: &str, month: &str) -> bool {
+    is_day_of_month(day, month) || is_day_of_month(month, day)
+}

@@ -1,0 +1,376 @@
+//! Names of persons from the words around them: titles, credentials, labels, relations, and frequent given names.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::context::listed;
+use super::hit::{Hit, Kind};
+use super::lexicon::{Classes, Lexicon};
+use super::name_run::{LONGEST, Trust};
+use super::surrogate::is_title;
+use super::token::{Case, Token, fold, fold_into, gap};
+use crate::PhiClass;
+
+/// Words that lead from a label to a name.
+const LINKS: &str = "by to with name is named called of was";
+
+/// Labels that a name may follow without a colon.
+const DIRECT: &str = "patient pt client attending pcp radiologist surgeon cardiologist technologist physician provider resident \
+    nurse pharmacist oncologist therapist";
+
+/// Words that a name may follow and that say little.
+const LEADERS: &str =
+    "by for with w from to between like and both re member recipient caregiver informed via cc see per";
+
+/// Finds names in the tokens of one text.
+pub(crate) struct Names<'s> {
+    pub(super) text: &'s str,
+    pub(super) tokens: &'s [Token],
+    /// The lists that each token's word stands in.
+    classes: Vec<Classes>,
+}
+
+impl<'s> Names<'s> {
+    pub(crate) fn new(text: &'s str, tokens: &'s [Token], lexicon: &Lexicon) -> Self {
+        let mut word = String::new();
+        let classes = tokens
+            .iter()
+            .map(|token| {
+                if token.is_word() {
+                    fold_into(&text[token.range()], &mut word);
+                    lexicon.classes(&word)
+                } else {
+                    Classes::default()
+                }
+            })
+            .collect();
+        Self {
+            text,
+            tokens,
+            classes,
+        }
+    }
+
+    /// The names of the text.
+    pub(crate) fn find(&self, hits: &mut Vec<Hit>) {
+        let from = hits.len();
+        for at in 0..self.tokens.len() {
+            if let Some(range) = self.at(at) {
+                hits.push(Hit::found(range, PhiClass::Name, Kind::Name));
+            }
+        }
+        self.again(
+            &hits[from..]
+                .iter()
+                .map(|hit| hit.range.clone())
+                .collect::<Vec<_>>(),
+            hits,
+        );
+    }
+
+    pub(super) fn folded(&self, at: usize) -> String {
+        self.tokens
+            .get(at)
+            .map_or_else(String::new, |token| fold(&self.text[token.range()]))
+    }
+
+    pub(super) fn is(&self, at: usize, lists: Classes) -> bool {
+        self.classes.get(at).is_some_and(|classes| classes.is(lists))
+    }
+
+    pub(super) fn case(&self, at: usize) -> Option<Case> {
+        self.tokens.get(at).map(|token| token.case)
+    }
+
+    pub(super) fn is_capital(&self, at: usize) -> bool {
+        self.tokens.get(at).is_some_and(Token::is_capital)
+    }
+
+    /// What stands behind a token, up to the next one.
+    pub(super) fn gap_after(&self, at: usize) -> &'s str {
+        match (self.tokens.get(at), self.tokens.get(at + 1)) {
+            (Some(left), Some(right)) => gap(self.text, left, right),
+            (Some(last), None) => self.text.get(last.end..).unwrap_or(""),
+            _ => "",
+        }
+    }
+
+    /// A name that the token at `at` announces, or that starts there.
+    fn at(&self, at: usize) -> Option<Range<usize>> {
+        let token = self.tokens.get(at)?;
+        if !token.is_word() {
+            return None;
+        }
+        let between = self.gap_after(at);
+        if self.is(at, Classes::TITLE) && matches!(between, " " | ". " | "." | ".\n" | "  " | ".  " | "\n") {
+            // `160 ms. Normal` is a unit at the end of a sentence, `dr. ferncastle` a doctor in a hurry.
+            let measured = at > 0 && self.case(at - 1) == Some(Case::Digits);
+            let hasty = between == ". " && !measured && !self.is(at + 1, Classes::COMMON);
+            let written = token.is_capital() || hasty;
+            if written && let Some(range) = self.run(at + 1, Trust::Title) {
+                // Title and name go as one: the surrogate keeps the title.
+                return Some(if is_title(&self.folded(at)) {
+                    token.start..range.end
+                } else {
+                    range
+                });
+            }
+        }
+        if self.is(at, Classes::RELATION) && matches!(between, " " | ", " | ": " | " (" | " - ") {
+            let linked = listed(LINKS, &self.folded(at + 1));
+            if let Some(range) = self.run(at + 1 + usize::from(linked), Trust::Label) {
+                return Some(range);
+            }
+        }
+        if self.is(at, Classes::LABEL)
+            && let Some(range) = self.labelled(at, between)
+        {
+            return Some(range);
+        }
+        let led = is_colon(between) && !between.contains(['/', '=']) && between != "-"
+            || matches!(between, " " | "/ " | "/") && listed(LEADERS, &self.folded(at));
+        if led && let Some(range) = self.unknown(at + 1) {
+            return Some(range);
+        }
+        if !token.is_capital() {
+            return None;
+        }
+        self.credentialled(at).or_else(|| self.given(at))
+    }
+
+    /// A name behind a label (`Patient: …`), a verb (`dictated by …`) or an introduction (`named …`).
+    fn labelled(&self, at: usize, between: &str) -> Option<Range<usize>> {
+        let word = self.folded(at);
+        if is_colon(between) {
+            return self.run(at + 1, Trust::Label);
+        }
+        if between != " " {
+            return None;
+        }
+        if matches!(word.as_str(), "named" | "alias" | "aka") {
+            return self.run(at + 1, Trust::Label);
+        }
+        let next = self.folded(at + 1);
+        let linked = listed(LINKS, &next);
+        if (linked || self.is(at + 1, Classes::LABEL)) && is_colon(self.gap_after(at + 1)) {
+            return self.run(at + 2, Trust::Label);
+        }
+        if linked && self.gap_after(at + 1) == " " {
+            let introduced =
+                matches!(next.as_str(), "name" | "named" | "called") || (word == "name" && next == "is");
+            return self.run(at + 2, if introduced { Trust::Label } else { Trust::Verb });
+        }
+        // `Patient Ann Example presents`, `PCP Example`.
+        if listed(DIRECT, &word) {
+            self.run(at + 1, Trust::Verb)
+        } else {
+            None
+        }
+    }
+
+    /// The name before `, MD`.
+    fn credentialled(&self, at: usize) -> Option<Range<usize>> {
+        if self.is(at, Classes::TITLE) {
+            return None;
+        }
+        let range = self.run(at, Trust::Verb)?;
+        let last = at
+            + self
+                .tokens
+                .iter()
+                .skip(at)
+                .take(LONGEST * 2)
+                .position(|token| token.end == range.end)?;
+        let credential = last + 1;
+        let written = self.is(credential, Classes::CREDENTIAL)
+            && (self.case(credential) == Some(Case::Upper) || self.folded(credential).ends_with('d'));
+        // `M.D.` is two initials.
+        let pointed = self.case(credential) == Some(Case::Initial)
+            && self.gap_after(credential) == "."
+            && matches!(
+                (self.folded(credential) + &self.folded(credential + 1)).as_str(),
+                "md" | "do" | "pa" | "rn" | "np" | "ph"
+            );
+        (matches!(self.gap_after(last), ", " | "," | " " | ",  ") && (written || pointed)).then_some(range)
+    }
+
+    /// `Margaret Example`, `Margaret E.`, `Example, Margaret`: a frequent given name with another name.
+    fn given(&self, at: usize) -> Option<Range<usize>> {
+        let token = self.tokens.get(at)?;
+        if !matches!(token.case, Case::Title | Case::Upper) {
+            return None;
+        }
+        if self.is(at, Classes::GIVEN) || self.is_given_word(at, false) {
+            // A hyphen before it belongs to an eponym (`Charcot-Marie-Tooth`).
+            if self.text[..token.start].ends_with('-') {
+                return None;
+            }
+            // Between commas a given name stands for a person (`a young woman, Margaret, seen …`).
+            let apposed = self.text[..token.start].ends_with(", ")
+                && self.gap_after(at).starts_with(',')
+                && token.case == Case::Title;
+            let alone = (apposed && self.is(at, Classes::GIVEN) && !self.is(at, Classes::EPONYM))
+                .then(|| token.range());
+            return self
+                .run(at, Trust::Verb)
+                .filter(|range| range.end > token.end)
+                .or(alone);
+        }
+        // Family name, comma, given name.
+        let inverted = matches!(self.gap_after(at), ", " | ",")
+            && self.case(at + 1) == Some(token.case)
+            && self.is(at + 1, Classes::GIVEN)
+            && token.end - token.start > 1
+            && (!self.is(at, Classes::COMMON) || self.is(at, Classes::SURNAME_WORD));
+        if !inverted {
+            return None;
+        }
+        let initial = self.case(at + 2) == Some(Case::Initial) && self.gap_after(at + 1) == " ";
+        Some(token.start..self.tokens.get(at + 1 + usize::from(initial))?.end)
+    }
+
+    /// Whatever was a name once is one everywhere in the text: the longer words of `found` are sought again.
+    fn again(&self, found: &[Range<usize>], hits: &mut Vec<Hit>) {
+        let mut found: Vec<&Range<usize>> = found.iter().collect();
+        found.sort_by_key(|range| range.start);
+        let written = |at: usize| matches!(self.case(at), Some(Case::Title | Case::Upper));
+        let mut parts: HashSet<String> = HashSet::new();
+        let mut next = 0;
+        for (at, token) in self.tokens.iter().enumerate() {
+            while found.get(next).is_some_and(|range| range.end <= token.start) {
+                next += 1;
+            }
+            let inside = found.get(next).is_some_and(|range| range.start <= token.start);
+            if inside && written(at) && !self.is(at, Classes::COMMON.or(Classes::EPONYM).or(Classes::TITLE)) {
+                let word = self.folded(at);
+                if word.len() > 3 {
+                    parts.insert(word);
+                }
+            }
+        }
+        if parts.is_empty() {
+            return;
+        }
+        for (at, token) in self.tokens.iter().enumerate() {
+            if written(at) && parts.contains(&self.folded(at)) && !self.is_eponymous(at) {
+                hits.push(Hit::found(token.range(), PhiClass::Name, Kind::Name));
+            }
+        }
+    }
+}
+
+/// Whether what stands between a label and its value leads from one to the other.
+pub(super) fn is_colon(gap: &str) -> bool {
+    let gap = gap.trim_matches([' ', '\t', '\n', '\r']);
+    let leader =
+        gap.len() > 1 && gap.len() < 40 && gap.bytes().all(|b| matches!(b, b'.' | b' ' | b'_' | b'-'));
+    leader
+        || matches!(
+            gap,
+            ":" | "="
+                | "|"
+                | "-"
+                | "#:"
+                | "/"
+                | "(s):"
+                | "::"
+                | ":-"
+                | "->"
+                | "=>"
+                | ">"
+                | "["
+                | ":["
+                | ": ["
+                | ":\""
+                | ": \""
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scrubber::hit::resolve;
+    use crate::scrubber::token::tokens;
+
+    fn names(text: &str) -> Vec<&str> {
+        let mut hits = Vec::new();
+        let tokens = tokens(text);
+        Names::new(text, &tokens, &Lexicon::new()).find(&mut hits);
+        resolve(text, hits)
+            .into_iter()
+            .map(|hit| &text[hit.range])
+            .collect()
+    }
+
+    #[test]
+    fn names_are_found_by_their_context() {
+        for (text, wanted) in [
+            ("seen by Dr. Ferncastle today", vec!["Dr. Ferncastle"]),
+            ("Mr. Ferncastle reports", vec!["Mr. Ferncastle"]),
+            ("MRS FERNCASTLE REPORTS", vec!["MRS FERNCASTLE"]),
+            ("Dr. Black called", vec!["Dr. Black"]),
+            ("Patient: Thora Ferncastle", vec!["Thora Ferncastle"]),
+            ("Patient Name: FERNCASTLE, THORA", vec!["FERNCASTLE", "THORA"]),
+            ("reported to Thora Ferncastle, RN", vec!["Thora Ferncastle"]),
+            ("dictated by Thora Ferncastle", vec!["Thora Ferncastle"]),
+            (
+                "Electronically signed by: T. Ferncastle, M.D.",
+                vec!["T. Ferncastle"],
+            ),
+            ("his wife Mary called", vec!["Mary"]),
+            ("her son, Thoralf, agrees", vec!["Thoralf"]),
+            ("like Margaret S., previously", vec!["Margaret S"]),
+            ("Margaret Ferncastle presents", vec!["Margaret Ferncastle"]),
+            ("Attending: J. van der Ferncastle", vec!["J. van der Ferncastle"]),
+            (
+                "Dr. Ferncastle agrees. Ferncastle will call.",
+                vec!["Dr. Ferncastle", "Ferncastle"],
+            ),
+            ("dr. ferncastle", vec!["dr. ferncastle"]),
+            ("a friend named Thora", vec!["Thora"]),
+            ("Dr. Ferncastle's plan", vec!["Dr. Ferncastle"]),
+            ("Ferncastle, Margaret presents", vec!["Ferncastle, Margaret"]),
+        ] {
+            let found = names(text);
+            assert!(
+                found == wanted || found.join(", ") == wanted.join(", "),
+                "{text}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn eponyms_services_and_sentences_are_left() {
+        for text in [
+            "Parkinson disease",
+            "Foley catheter in place",
+            "Swan-Ganz catheter",
+            "Graves' disease",
+            "Hodgkin lymphoma",
+            "Kerley B lines",
+            "Charcot-Marie-Tooth disease",
+            "discussed with Surgery",
+            "Reported to Emergency Department",
+            "Patient: Alert",
+            "Dr. XXXX",
+            "Read by Radiology",
+            "Patient Denies Pain",
+            "Wilson's disease",
+            "Marcus Gunn pupil",
+            "Jackson Pratt drain",
+            "Thomas test",
+            "Findings: Heart size normal",
+            "Findings discussed with Dr. XXXX",
+            "Attending: XXXX",
+            "his wife reports",
+            "mother with diabetes",
+            "Patient Presents with Cough",
+            "MR arthrogram of the hip",
+            "MS lesions",
+            "PR 160 ms. Bilateral Baker cysts",
+            "discussed with Cardiology, PA view",
+        ] {
+            assert!(names(text).is_empty(), "{text}: {:?}", names(text));
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! The scrubber as a whole: what goes, what stays, and the way back.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+
+use super::token::{fold, tokens};
+use super::*;
+use crate::{to_original, to_scrubbed};
+
+static SCRUBBER: LazyLock<Scrubber> = LazyLock::new(|| Scrubber::new(seal::MacKey::new(&[11; 32])));
+
+fn known() -> Known<'static> {
+    Known {
+        patient: [1; 16],
+        names: vec!["Thoralf Quillfeather-Brandt", "Foley"],
+        others: vec!["Dr. Ysolde Marchbanks"],
+        identifiers: vec!["MR-0048213"],
+        phones: vec!["+1 312 867 5309"],
+        emails: vec!["thoralf@quill.example"],
+        address: vec!["3309 Old Mill Road", "Oakhollow", "75001"],
+        birth_date: time::Date::from_calendar_date(1956, time::Month::March, 14).ok(),
+    }
+}
+
+fn scrub(text: &str) -> Scrubbed {
+    SCRUBBER.scrub(text, &Known::default())
+}
+
+/// Clinical language without any identifier, a sentence a line: not a byte may change.
+const CLEAN: &str = include_str!("clean.txt");
+
+#[test]
+fn clean_text_is_unchanged() {
+    assert!(CLEAN.lines().count() >= 40);
+    for text in CLEAN.lines() {
+        let scrubbed = SCRUBBER.scrub(text, &known());
+        let touched: Vec<&str> = scrubbed
+            .redactions
+            .iter()
+            .map(|r| &text[r.original.start as usize..r.original.end as usize])
+            .collect();
+        assert!(touched.is_empty(), "{text}: {touched:?}");
+        assert_eq!(scrubbed.note.text(), text);
+    }
+    assert_eq!(SCRUBBER.scrub(CLEAN, &known()).note.text(), CLEAN);
+}
+
+#[test]
+fn a_report_loses_its_owner_and_keeps_its_findings() {
+    let text = "Patient: Thoralf Quillfeather-Brandt  MRN: 0048213  DOB: 03/14/1956\n\
+                Exam date: 2026-11-02. Mr. Quillfeather-Brandt, a 70-year-old man of 3309 Old Mill Rd, Oakhollow, TX 75001.\n\
+                FINDINGS: The heart measures 12.4 cm. Foley catheter in place. Small left effusion, compared to 10/28/2026.\n\
+                Reported to Y. Marchbanks, MD, phone (312) 867-5309, thoralf@quill.example.";
+    let scrubbed = SCRUBBER.scrub(text, &known());
+    let out = scrubbed.note.text();
+    for gone in [
+        "Thoralf",
+        "Quillfeather",
+        "Brandt",
+        "48213",
+        "1956-",
+        "03/14",
+        "2026-11-02",
+        "3309",
+        "Old Mill",
+        "Oakhollow",
+        "75001",
+        "10/28",
+        "Marchbanks",
+        "867-5309",
+        "quill",
+    ] {
+        assert!(!out.contains(gone), "{gone}: {out}");
+    }
+    for kept in [
+        "FINDINGS: The heart measures 12.4 cm. Foley catheter in place. Small left effusion",
+        "70-year-old man",
+        "TX",
+        "MD",
+    ] {
+        assert!(out.contains(kept), "{kept}: {out}");
+    }
+    assert!(
+        scrubbed
+            .redactions
+            .iter()
+            .any(|r| r.known && r.class == PhiClass::Name)
+    );
+    assert!(
+        scrubbed
+            .redactions
+            .iter()
+            .any(|r| !r.known && r.class == PhiClass::Date)
+    );
+}
+
+#[test]
+fn surrogates_agree_within_a_patient_and_differ_between_patients() {
+    let text = "Thoralf Quillfeather, MRN 0048213, seen 2026-03-14 and 2026-03-20.";
+    let one = known();
+    let other = Known {
+        patient: [2; 16],
+        ..known()
+    };
+    let first = SCRUBBER.scrub(text, &one);
+    assert_eq!(first.note.text(), SCRUBBER.scrub(text, &one).note.text());
+    assert_ne!(first.note.text(), SCRUBBER.scrub(text, &other).note.text());
+    let elsewhere = Scrubber::new(seal::MacKey::new(&[12; 32]));
+    assert_ne!(first.note.text(), elsewhere.scrub(text, &one).note.text());
+    // Intervals stay: six days lie between the two dates before and after.
+    let days = |text: &str| -> Vec<time::Date> {
+        let form = time::macros::format_description!("[year]-[month]-[day]");
+        text.split([' ', ','])
+            .filter_map(|word| time::Date::parse(word.trim_end_matches('.'), form).ok())
+            .collect()
+    };
+    let dates = days(first.note.text());
+    assert_eq!(dates.len(), 2, "{}", first.note.text());
+    assert_eq!((dates[1] - dates[0]).whole_days(), 6);
+    assert!((1..=364).contains(&(days(text)[0] - dates[0]).whole_days()));
+}
+
+#[test]
+fn dates_of_a_day_first_text_are_read_so() {
+    let scrubbed = scrub("Vu le 25/03/2026 et le 04/05/2026.");
+    let out = scrubbed.note.text();
+    let read = |part: &str| -> time::Date {
+        let numbers: Vec<i32> = part.split('/').filter_map(|number| number.parse().ok()).collect();
+        let month = u8::try_from(numbers[1])
+            .ok()
+            .and_then(|m| time::Month::try_from(m).ok())
+            .expect("a month");
+        time::Date::from_calendar_date(numbers[2], month, u8::try_from(numbers[0]).expect("a day"))
+            .expect("a date")
+    };
+    let dates: Vec<time::Date> = out
+        .split(' ')
+        .filter(|word| word.contains('/'))
+        .map(|word| read(word.trim_end_matches('.')))
+        .collect();
+    assert_eq!((dates[1] - dates[0]).whole_days(), 40);
+}
+
+#[test]
+fn odd_texts_are_scrubbed_without_harm() {
+    for text in [
+        "",
+        " ",
+        "\u{feff}",
+        "XXXX",
+        "@",
+        "Dr.",
+        "Dr. ",
+        "MRN:",
+        "1/",
+        "\u{301}\u{301}",
+        "👩\u{200d}👩\u{200d}👧 12 \u{202e}abc",
+        "Mr. \u{200b}",
+    ] {
+        let scrubbed = scrub(text);
+        assert!(scrubbed.redactions.is_empty(), "{text:?}");
+        assert_eq!(scrubbed.note.text(), text);
+    }
+}
+
+#[test]
+fn long_runs_of_anything_are_scrubbed() {
+    for unit in [
+        "a.",
+        "3128675309.",
+        "1/2 ",
+        "@",
+        "A. ",
+        "Dr. A. ",
+        "1",
+        "a:",
+        "mrn ",
+        "é",
+        "Xy Hospital of ",
+        "12 Oak ",
+        "1-2-",
+        "De La ",
+    ] {
+        let text: String = unit.chars().cycle().take(20_000).collect();
+        let scrubbed = SCRUBBER.scrub(&text, &known());
+        assert!(scrubbed.note.text().len() >= text.len() / 2, "{unit}");
+    }
+}
+
+/// What must hold of every scrubbed text.
+fn check(text: &str, scrubbed: &Scrubbed) {
+    let out = scrubbed.note.text();
+    let (mut original, mut new) = (0, 0);
+    for redaction in &scrubbed.redactions {
+        let (from, to) = (redaction.original.start as usize, redaction.original.end as usize);
+        let (new_from, new_to) = (redaction.scrubbed.start as usize, redaction.scrubbed.end as usize);
+        assert!(original <= from && from < to && new <= new_from && new_from < new_to);
+        // What lies between two replacements is the same in both texts, and no surrogate is what it replaces.
+        assert_eq!(text.get(original..from), out.get(new..new_from));
+        assert_ne!(text.get(from..to), out.get(new_from..new_to));
+        assert_eq!(
+            to_original(&scrubbed.redactions, redaction.scrubbed),
+            redaction.original
+        );
+        assert_eq!(
+            to_scrubbed(&scrubbed.redactions, redaction.original),
+            redaction.scrubbed
+        );
+        (original, new) = (to, new_to);
+    }
+    assert_eq!(text.get(original..), out.get(new..));
+    for (at, _) in out.char_indices() {
+        let here = u32::try_from(at).expect("short text");
+        let back = to_original(
+            &scrubbed.redactions,
+            Span {
+                start: here,
+                end: here,
+            },
+        );
+        assert!(text.is_char_boundary(back.start as usize) && back.start <= back.end);
+    }
+}
+
+const PROSE: [&str; 16] = [
+    "the lungs are clear",
+    "no focal consolidation",
+    "heart size is normal",
+    "stable since the prior study",
+    "with mild edema",
+    "FINDINGS:",
+    "measures 3.4 x 2.1 cm",
+    "BP 120/80",
+    "seen today",
+    "reports chest pain",
+    "was discharged",
+    "IMPRESSION:",
+    "for follow up",
+    "2 L of oxygen",
+    "5 mg daily",
+    "and denies dyspnea",
+];
+
+/// One way to write a name of a given and a family part.
+fn written(given: &str, family: &str, way: usize, case: usize) -> String {
+    let initial = given.chars().next().unwrap_or('T');
+    let name = match way {
+        0 => format!("{given} {family}"),
+        1 => format!("{family}, {given}"),
+        2 => format!("{family},{given}"),
+        3 => format!("{initial}. {family}"),
+        4 => format!("{family} {initial}"),
+        5 => format!("{given}\n{family}"),
+        6 => format!("{given}  {family}"),
+        7 => format!("{given}\u{a0}{family}"),
+        8 => family.to_owned(),
+        9 => given.to_owned(),
+        10 => format!("Mr. {family}'s"),
+        11 => format!("{given} B. {family}"),
+        12 => format!("({given}-{family})"),
+        _ => format!("{family}^{given}"),
+    };
+    match case {
+        0 => name,
+        1 => name.to_uppercase(),
+        _ => name.to_lowercase(),
+    }
+}
+
+fn split_digits(digits: &str, separator: &str, group: usize) -> String {
+    let chars: Vec<char> = digits.chars().collect();
+    chars
+        .chunks(group)
+        .map(|chunk| chunk.iter().collect::<String>())
+        .collect::<Vec<_>>()
+        .join(separator)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn known_identifiers_never_survive(
+        person in 0_usize..6,
+        way in 0_usize..14,
+        case in 0_usize..3,
+        number in 10_000_u32..99_999_999,
+        separator in 0_usize..5,
+        group in 2_usize..5,
+        phone in 2_002_000_000_u64..9_999_999_999,
+        phone_way in 0_usize..6,
+        before in 0_usize..16,
+        after in 0_usize..16,
+    ) {
+        let (given, family) = [
+            ("Thoralf", "Quillfeather"), ("Zoë", "Brandtner"), ("Siobhán", "O'Farrelly"), ("Jörg", "Mühlenbeck"),
+            ("Grzegorz", "Wójcik"), ("Marisol", "Vandersloot"),
+        ][person];
+        let mrn = format!("0{number}");
+        let digits = phone.to_string();
+        let full = format!("{given} {family}");
+        let known = Known {
+            patient: [7; 16],
+            names: vec![&full],
+            identifiers: vec![&mrn],
+            phones: vec![&digits],
+            ..Known::default()
+        };
+        let name = written(given, family, way, case);
+        let spelled = split_digits(&number.to_string(), ["", "-", " ", ".", "/"][separator], group);
+        let (a, b, c) = (&digits[..3], &digits[3..6], &digits[6..]);
+        let call = match phone_way {
+            0 => digits.clone(),
+            1 => format!("({a}) {b}-{c}"),
+            2 => format!("{a}.{b}.{c}"),
+            3 => format!("+1 {a} {b} {c}"),
+            4 => format!("1-{a}-{b}-{c}"),
+            _ => format!("{a}-{b}{c}"),
+        };
+        let text = format!("{} {name} {} #{spelled}, {} {call}; {}", PROSE[before], PROSE[after], PROSE[after], PROSE[before]);
+        let scrubbed = SCRUBBER.scrub(&text, &known);
+        let out = scrubbed.note.text();
+        let (given, family) = (fold(given), fold(family));
+        for token in tokens(out) {
+            let word = fold(&out[token.range()]);
+            prop_assert!(word != given && word != family, "a name survived");
+        }
+        let bare: String = out.chars().filter(|c| !" -./()+#".contains(*c)).collect();
+        prop_assert!(!bare.contains(&number.to_string()), "a number survived");
+        prop_assert!(!bare.contains(&digits), "a phone survived");
+        check(&text, &scrubbed);
+    }
+
+    #[test]
+    fn offsets_lead_back_from_any_text(text in "(\\PC|[0-9/.,: -]|Dr\\. [A-Z][a-z]{3,6}|MRN 12[0-9]{4}|\n){0,60}") {
+        let scrubbed = SCRUBBER.scrub(&text, &known());
+        check(&text, &scrubbed);
+    }
+
+    #[test]
+    fn any_unicode_is_scrubbed(text in any::<String>()) {
+        let scrubbed = SCRUBBER.scrub(&text, &known());
+        check(&text, &scrubbed);
+    }
+
+    #[test]
+    fn dates_in_prose_never_survive(year in 1930_i32..2030, ordinal in 1_u16..366, way in 0_usize..9, before in 0_usize..16) {
+        let date = time::Date::from_ordinal_date(year, ordinal.min(365)).expect("a day of the year");
+        let (m, d) = (u8::from(date.month()), date.day());
+        let month = date.month().to_string();
+        let written = match way {
+            0 => format!("{year}-{m:02}-{d:02}"),
+            1 => format!("{m}/{d}/{year}"),
+            2 => format!("{m:02}-{d:02}-{year}"),
+            3 => format!("{d} {month} {year}"),
+            4 => format!("{month} {d}, {year}"),
+            5 => format!("{d:02}-{}-{year}", &month[..3].to_uppercase()),
+            6 => format!("{year}{m:02}{d:02}"),
+            7 => format!("{d:02}.{m:02}.{year}"),
+            _ => format!("{year}/{m:02}/{d:02}"),
+        };
+        let text = format!("{} on {written}. {}", PROSE[before], PROSE[15 - before]);
+        let scrubbed = scrub(&text);
+        prop_assert!(!scrubbed.note.text().contains(&written));
+        prop_assert_eq!(scrubbed.redactions.len(), 1 );
+        check(&text, &scrubbed);
+    }
+}
