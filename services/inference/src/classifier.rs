@@ -1,0 +1,76 @@
+//! The encoder and its head: word pieces in, logits out.
+
+use std::collections::{BTreeMap, HashMap};
+
+use candle_core::{D, DType, Device, Result, Tensor};
+use candle_nn::VarBuilder;
+use candle_transformers::models::bert::BertModel;
+
+use crate::weights::{HEAD_BIAS, HEAD_SCORE, HEAD_VALUE};
+use crate::{Config, FloatTensor};
+
+/// Added to the score of padding, so that the softmax over tokens gives it nothing.
+const MASKED: f64 = -1e9;
+
+/// candle's own BERT with a head of label-wise attention pooling.
+pub(crate) struct Classifier {
+    bert: BertModel,
+    /// `width × labels`.
+    score: Tensor,
+    /// `width × labels`.
+    value: Tensor,
+    bias: Tensor,
+    padding: u32,
+    device: Device,
+}
+
+impl Classifier {
+    /// Builds the classifier from merged f32 tensors; every shape is checked against `config` and `outputs`.
+    pub(crate) fn new(
+        config: &Config,
+        outputs: usize,
+        tensors: BTreeMap<String, FloatTensor>,
+    ) -> Result<Self> {
+        let device = Device::Cpu;
+        let tensors = tensors
+            .into_iter()
+            .map(|(name, tensor)| Ok((name, Tensor::from_vec(tensor.values, tensor.shape, &device)?)))
+            .collect::<Result<HashMap<String, Tensor>>>()?;
+        let weights = VarBuilder::from_tensors(tensors, DType::F32, &device);
+        let width = config.hidden_size;
+        Ok(Self {
+            score: weights.get((outputs, width), HEAD_SCORE)?.t()?.contiguous()?,
+            value: weights.get((outputs, width), HEAD_VALUE)?.t()?.contiguous()?,
+            bias: weights.get(outputs, HEAD_BIAS)?,
+            bert: BertModel::load(weights, &config.to_candle())?,
+            padding: config.pad_token_id,
+            device,
+        })
+    }
+
+    /// Logits of each input, abnormal first. Inputs of unequal length are padded, and the padding is masked in the
+    /// encoder and in the head, so that an input's logits do not depend on its neighbours.
+    pub(crate) fn logits(&self, inputs: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
+        let longest = inputs.iter().map(|input| input.len()).max().unwrap_or(0);
+        if longest == 0 {
+            return Ok(vec![Vec::new(); inputs.len()]);
+        }
+        let (mut ids, mut mask) = (Vec::new(), Vec::new());
+        for input in inputs {
+            let padding = longest - input.len();
+            ids.extend_from_slice(input);
+            ids.extend(std::iter::repeat_n(self.padding, padding));
+            mask.extend(std::iter::repeat_n(1.0_f32, input.len()));
+            mask.extend(std::iter::repeat_n(0.0_f32, padding));
+        }
+        let shape = (inputs.len(), longest);
+        let ids = Tensor::from_vec(ids, shape, &self.device)?;
+        let mask = Tensor::from_vec(mask, shape, &self.device)?;
+        let hidden = self.bert.forward(&ids, &ids.zeros_like()?, Some(&mask))?;
+        let blocked = ((mask.unsqueeze(D::Minus1)? - 1.0)? * -MASKED)?;
+        let score = hidden.broadcast_matmul(&self.score)?.broadcast_add(&blocked)?;
+        let value = hidden.broadcast_matmul(&self.value)?;
+        let looks = candle_nn::ops::softmax(&score, 1)?;
+        (looks * value)?.sum(1)?.broadcast_add(&self.bias)?.to_vec2()
+    }
+}

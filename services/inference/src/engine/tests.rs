@@ -1,0 +1,218 @@
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use clinical::{Basis, Span};
+use proptest::prelude::*;
+
+use super::*;
+use crate::FloatTensor;
+use crate::testing::{Tiny, note};
+use crate::weights::{HEAD_BIAS, HEAD_SCORE};
+
+/// The committed model, loaded once for all tests.
+static DEFAULT: LazyLock<Engine> = LazyLock::new(|| {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/default");
+    let options = EngineOptions {
+        budget: Budget {
+            samples: 32,
+            ..Budget::default()
+        },
+        max_windows: 4,
+        ..EngineOptions::default()
+    };
+    Engine::load(&folder, options).expect("the committed model")
+});
+
+const ABNORMAL: &str = "The heart is markedly enlarged. There is a moderate left pleural effusion with adjacent \
+                        atelectasis. No pneumothorax.";
+const NORMAL: &str = "An ordinary heart. Both lungs are clear. Neither effusion nor pneumothorax is seen. \
+                      Nothing acute.";
+
+fn tiny(change: impl FnOnce(&mut Tiny)) -> Result<Engine, LoadError> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("model");
+    let mut parts = Tiny::new();
+    change(&mut parts);
+    parts.write(&path)?;
+    Engine::load(&path, EngineOptions::default())
+}
+
+fn assessed(engine: &Engine, text: &str) -> Box<Assessment> {
+    match engine.assess(&note(text)) {
+        Outcome::Assessed(assessment) => assessment,
+        Outcome::NotAssessed(reason) => panic!("not assessed: {}", reason.as_str()),
+    }
+}
+
+fn covered(text: &str, span: Span) -> &str {
+    text.get(span.start as usize..span.end as usize)
+        .expect("a span lies in its text")
+}
+
+#[test]
+fn an_abnormal_report_is_told_with_its_findings_and_its_grounds() {
+    let assessment = assessed(&DEFAULT, ABNORMAL);
+    assert_eq!(assessment.impression, Impression::Abnormal);
+    assert!(assessment.abnormal.get() > 0.9);
+    assert_eq!(assessment.note, note(ABNORMAL).digest());
+    assert_eq!(assessment.model, DEFAULT.digest());
+    assert_eq!(assessment.model_name, DEFAULT.card().title());
+    let names: HashSet<&str> = assessment
+        .findings
+        .iter()
+        .map(|finding| finding.label.as_str())
+        .collect();
+    for name in ["Cardiomegaly", "Pleural Effusion", "Pulmonary Atelectasis"] {
+        assert!(names.contains(name), "{names:?}");
+    }
+    let falling = assessment
+        .findings
+        .is_sorted_by(|a, b| a.probability >= b.probability);
+    assert!(
+        falling
+            && assessment
+                .findings
+                .iter()
+                .all(|finding| finding.probability >= finding.threshold)
+    );
+    assert_eq!((assessment.reading.windows, assessment.reading.overlap), (1, 0));
+    assert_eq!(assessment.explanation.score, assessment.abnormal);
+    let text = note(ABNORMAL).text().to_owned();
+    for phrase in assessment.explanation.phrases() {
+        assert!(!covered(&text, phrase.span).trim().is_empty());
+    }
+    // The same note gets the same answer to the last bit.
+    assert_eq!(assessed(&DEFAULT, ABNORMAL), assessment);
+}
+
+#[test]
+fn a_normal_report_is_normal_and_has_no_findings() {
+    let assessment = assessed(&DEFAULT, NORMAL);
+    assert_eq!(assessment.impression, Impression::Normal);
+    assert!(assessment.findings.is_empty(), "{:?}", assessment.findings);
+}
+
+#[test]
+fn the_phrase_that_decides_leads_the_explanation() {
+    let text = "Both lungs are clear. An ordinary heart. There is a large right pleural effusion.";
+    let assessment = assessed(&DEFAULT, text);
+    let Basis::Verified { first, .. } = &assessment.explanation.basis else {
+        panic!("no explanation: {:?}", assessment.explanation.basis);
+    };
+    assert!(covered(text, first.span).contains("effusion"));
+    assert!(first.weight > 0.1);
+}
+
+#[test]
+fn a_batch_gives_what_each_text_gives_alone() -> Result<(), ScoreError> {
+    let long = NORMAL.repeat(3);
+    let texts = [ABNORMAL, "Nodule.", NORMAL, "", long.as_str()];
+    let together = DEFAULT.score_batch(&texts)?;
+    assert_eq!(together.len(), texts.len());
+    for (text, batched) in texts.iter().zip(&together) {
+        let alone = &DEFAULT.score_batch(&[text])?[0];
+        let pairs = batched.findings.iter().zip(&alone.findings);
+        for (a, b) in pairs.chain([(&batched.abnormal, &alone.abnormal)]) {
+            assert!((a.get() - b.get()).abs() < 1e-4, "{} is not {}", a.get(), b.get());
+        }
+    }
+    assert!(DEFAULT.score_batch(&[])?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_long_note_is_read_in_windows_and_the_deciding_one_is_explained() {
+    let text = format!("{}{ABNORMAL}", format!("{NORMAL} ").repeat(12));
+    let assessment = assessed(&DEFAULT, &text);
+    assert_eq!(assessment.impression, Impression::Abnormal);
+    assert!(assessment.reading.windows > 1 && assessment.reading.overlap > 0);
+    assert!(assessment.reading.tokens > 254);
+    assert!(covered(&text, assessment.explanation.window).contains("effusion with adjacent"));
+    assert!((assessment.explanation.score.get() - assessment.abnormal.get()).abs() < 1e-9);
+}
+
+#[test]
+fn what_cannot_be_read_is_said_plainly() {
+    for text in ["", "  \n", "XXXX XXXX."] {
+        let outcome = DEFAULT.assess(&note(text));
+        assert_eq!(outcome, Outcome::NotAssessed(NotAssessedReason::NothingToRead));
+    }
+    let outcome = DEFAULT.assess(&note(&"The lungs are clear. ".repeat(400)));
+    assert_eq!(outcome, Outcome::NotAssessed(NotAssessedReason::TooLong));
+}
+
+#[test]
+fn a_score_that_is_no_number_is_a_failure_of_the_model() {
+    // Scores beyond f32 make the softmax take infinity from infinity.
+    let engine = tiny(|parts| {
+        let score = parts.weights.floats.get_mut(HEAD_SCORE).expect("a head");
+        score.values.fill(f32::MAX);
+    })
+    .expect("finite weights");
+    let outcome = engine.assess(&note("heart is large"));
+    assert_eq!(outcome, Outcome::NotAssessed(NotAssessedReason::ModelFailed));
+    assert!(engine.score_batch(&["heart is large"]).is_err());
+}
+
+#[test]
+fn parts_that_do_not_fit_are_refused() {
+    assert!(tiny(|_| ()).is_ok());
+    let refused = tiny(|parts| parts.config.vocab_size = 11);
+    assert!(matches!(
+        refused,
+        Err(LoadError::Vocabulary {
+            tokenizer: 12,
+            encoder: 11
+        })
+    ));
+    let refused = tiny(|parts| {
+        parts.labels.findings.pop();
+    });
+    assert!(matches!(refused, Err(LoadError::Shape(_))));
+    let refused = tiny(|parts| {
+        parts.weights.floats.remove("encoder.layer.0.output.dense.bias");
+    });
+    assert!(matches!(refused, Err(LoadError::Shape(_))));
+    let refused = tiny(|parts| {
+        let bias = FloatTensor {
+            shape: vec![4],
+            values: vec![f32::NAN; 4],
+        };
+        parts.weights.floats.insert(HEAD_BIAS.into(), bias);
+    });
+    assert!(matches!(refused, Err(LoadError::Weights(_))));
+    let refused = tiny(|parts| parts.labels.window = 17);
+    assert!(matches!(refused, Err(LoadError::Labels(_))));
+    let refused = tiny(|parts| parts.tokenizer.push('!'));
+    assert!(matches!(refused, Err(LoadError::Tokenizer(_))));
+    let refused = tiny(|parts| parts.config.num_attention_heads = 3);
+    assert!(matches!(refused, Err(LoadError::Config(_))));
+}
+
+#[test]
+fn an_engine_is_shared_by_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&*DEFAULT);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn no_note_makes_the_engine_panic(text in "(\\PC{0,30}|heart |is |large |no |nodule |\\[|X|\n){0,30}") {
+        static TINY: LazyLock<Engine> = LazyLock::new(|| tiny(|_| ()).expect("a tiny model"));
+        let note = note(&text);
+        match TINY.assess(&note) {
+            Outcome::Assessed(assessment) => {
+                prop_assert!(note.text().get(
+                    assessment.explanation.window.start as usize..assessment.explanation.window.end as usize
+                ).is_some());
+                for phrase in assessment.explanation.phrases() {
+                    prop_assert!(note.text().get(phrase.span.start as usize..phrase.span.end as usize).is_some());
+                }
+            }
+            Outcome::NotAssessed(reason) => prop_assert_ne!(reason, NotAssessedReason::ModelFailed),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! A packed model that reads de-identified notes: it verifies before it loads, says how sure it is, shows what moved
+//! it, and says plainly when it has no answer. It cannot name a patient: nothing here knows `records`.
+//!
+//! A packed model is one folder: `config.json` and `tokenizer.json` of the encoder, `weights.safetensors` (int8 base,
+//! f32 LoRA and heads), `labels.json` (outputs, calibration, operating points, window), `card.json`, the weights' own
+//! `LICENSE`, and `manifest.json` with the SHA-256 of each. The SHA-256 of the manifest is the model's name in every
+//! assessment. The encoder is candle's BERT (Devlin et al. 2018, arXiv:1810.04805), always with an attention mask; the
+//! head is one attention pooling for each output (Mullenbach et al. 2018, arXiv:1802.05695); a note beyond the window is
+//! read in windows that overlap, and the largest probability of each output counts.
+//!
+//! ```
+//! use clinical::{Impression, Known, Outcome, Scrubber};
+//! use inference::{Engine, EngineOptions};
+//!
+//! let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default");
+//! let engine = Engine::load(&folder, EngineOptions::default())?;
+//! assert!(engine.card().evaluation_only);
+//!
+//! let scrubber = Scrubber::new(seal::MacKey::new(&[7; 32]));
+//! let text = "The heart is enlarged. Small left pleural effusion. No pneumothorax.";
+//! let note = scrubber.scrub(text, &Known::default()).note;
+//! let Outcome::Assessed(assessment) = engine.assess(&note) else { return Err("not assessed".into()) };
+//! assert_eq!(assessment.impression, Impression::Abnormal);
+//! assert!(assessment.findings.iter().any(|finding| finding.label.as_str() == "Cardiomegaly"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod card;
+mod classifier;
+mod config;
+mod engine;
+mod labels;
+mod legible;
+mod package;
+mod scores;
+#[cfg(test)]
+mod testing;
+mod tokenizer;
+mod weights;
+mod window;
+
+pub use card::{BaseModel, FindingMetrics, Metrics, ModelCard, TrainingData};
+pub use config::{Activation, Config, ConfigError};
+pub use engine::{Engine, EngineOptions, LoadError};
+pub use labels::{AbnormalPoint, FindingLabel, LabelSet, LabelSetError, OperatingPoint, SupportingLabel};
+pub use package::{Package, PackageError};
+pub use scores::{ScoreError, Scores, any_log_odds};
+pub use tokenizer::{Pieces, Tokenizer, TokenizerError};
+pub use weights::{
+    Adapter, FloatTensor, HEAD_BIAS, HEAD_SCORE, HEAD_VALUE, Int8Matrix, Weights, WeightsError,
+};

@@ -1,0 +1,178 @@
+//! What the model says about a text, as calibrated probabilities.
+
+use clinical::{NotAProbability, Probability};
+
+use crate::labels::LabelSet;
+use crate::tokenizer::TokenizerError;
+
+/// Why texts could not be scored. It never holds text.
+#[derive(Debug, thiserror::Error)]
+pub enum ScoreError {
+    /// A text could not be split into word pieces.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The computation failed.
+    #[error("the computation failed")]
+    Computation(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The model returned something that is no probability.
+    #[error(transparent)]
+    Probability(#[from] NotAProbability),
+    /// The model returned fewer outputs than its label set has.
+    #[error("the model gave {got} outputs of {wanted}")]
+    Outputs {
+        /// Outputs of the label set.
+        wanted: usize,
+        /// Outputs of the model.
+        got: usize,
+    },
+}
+
+/// Calibrated probabilities of one text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    /// Probability that the text reports something abnormal.
+    pub abnormal: Probability,
+    /// Probability of each finding, in the order of [`LabelSet::findings`].
+    pub findings: Vec<Probability>,
+}
+
+impl Scores {
+    /// Output by output the larger of two: a finding in any window is a finding of the note.
+    pub(crate) fn max(mut self, other: &Self) -> Self {
+        if other.abnormal > self.abnormal {
+            self.abnormal = other.abnormal;
+        }
+        for (own, other) in self.findings.iter_mut().zip(&other.findings) {
+            if other > own {
+                *own = *other;
+            }
+        }
+        self
+    }
+
+    /// Calibrates the logits of one text, in the order of the head.
+    pub(crate) fn from_logits(logits: &[f32], labels: &LabelSet) -> Result<Self, ScoreError> {
+        let outputs = || ScoreError::Outputs {
+            wanted: labels.outputs(),
+            got: logits.len(),
+        };
+        let (&abnormal, others) = logits.split_first().ok_or_else(outputs)?;
+        if logits.len() != labels.outputs() {
+            return Err(outputs());
+        }
+        let calibrated: Vec<f64> = others
+            .iter()
+            .zip(labels.temperatures())
+            .map(|(&logit, temperature)| f64::from(logit) / temperature)
+            .collect();
+        let point = labels.abnormal;
+        let stacked = point.bias + point.own * f64::from(abnormal) + point.any * any_log_odds(&calibrated);
+        Ok(Self {
+            abnormal: Probability::new(sigmoid(stacked))?,
+            findings: calibrated
+                .iter()
+                .take(labels.findings.len())
+                .map(|&logit| Probability::new(sigmoid(logit)))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// Log-odds that at least one of independent findings is there, given each one's log-odds (noisy-or): with
+/// `S = Σ ln(1 + exp z)`, none is there with probability `exp(-S)`, and the odds of any are `exp(S) - 1`. Between ±30,
+/// where a double still tells them apart; without findings it is 0, which says nothing.
+#[must_use]
+pub fn any_log_odds(log_odds: &[f64]) -> f64 {
+    if log_odds.is_empty() {
+        return 0.0;
+    }
+    // ln(1 + exp z) without overflow.
+    let none: f64 = log_odds
+        .iter()
+        .map(|z| z.max(0.0) + (-z.abs()).exp().ln_1p())
+        .sum();
+    let odds = none + (-(-none).exp_m1()).ln();
+    // A NaN stays one: it is caught where it would become a probability.
+    odds.clamp(-30.0, 30.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AbnormalPoint, FindingLabel, OperatingPoint, SupportingLabel};
+
+    fn labels() -> LabelSet {
+        let threshold = Probability::new(0.5).expect("a half");
+        LabelSet {
+            abnormal: AbnormalPoint {
+                own: 0.5,
+                any: 0.25,
+                bias: -0.1,
+                threshold,
+            },
+            findings: vec![FindingLabel {
+                label: clinical::Label::new("Edema"),
+                point: OperatingPoint {
+                    temperature: 2.0,
+                    threshold,
+                },
+            }],
+            supporting: vec![SupportingLabel {
+                label: clinical::Label::new("Hernia"),
+                temperature: 1.0,
+            }],
+            window: 128,
+            overlap: 16,
+        }
+    }
+
+    #[test]
+    fn any_finding_is_as_likely_as_not_none() {
+        // Two findings of one half each: any of them in three cases of four.
+        assert!((any_log_odds(&[0.0, 0.0]) - 3.0_f64.ln()).abs() < 1e-12);
+        assert!((any_log_odds(&[-3.0]) + 3.0).abs() < 1e-9);
+        assert!((any_log_odds(&[800.0, -800.0]) - 30.0).abs() < 1e-12);
+        assert!((any_log_odds(&[-800.0]) + 30.0).abs() < 1e-12);
+        assert!(any_log_odds(&[f64::NAN]).is_nan());
+        assert!(any_log_odds(&[]).abs() < 1e-12);
+    }
+
+    #[test]
+    fn logits_become_calibrated_probabilities() -> Result<(), ScoreError> {
+        let scores = Scores::from_logits(&[2.0, 2.0, -1.0], &labels())?;
+        assert!((scores.findings[0].get() - sigmoid(1.0)).abs() < 1e-9);
+        assert_eq!(scores.findings.len(), 1);
+        let wanted = sigmoid(-0.1 + 0.5 * 2.0 + 0.25 * any_log_odds(&[1.0, -1.0]));
+        assert!((scores.abnormal.get() - wanted).abs() < 1e-9);
+        // Extremes are probabilities too.
+        assert!(Scores::from_logits(&[f32::MAX, f32::MIN, f32::MAX], &labels()).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_no_probability_is_an_error() {
+        for spoilt in [[f32::NAN, 0.0, 0.0], [0.0, f32::NAN, 0.0], [0.0, 0.0, f32::NAN]] {
+            let scored = Scores::from_logits(&spoilt, &labels());
+            assert!(matches!(scored, Err(ScoreError::Probability(_))));
+        }
+        for short in [&[][..], &[0.0], &[0.0; 4]] {
+            let scored = Scores::from_logits(short, &labels());
+            assert!(matches!(scored, Err(ScoreError::Outputs { wanted: 3, .. })));
+        }
+    }
+
+    #[test]
+    fn the_larger_of_two_windows_counts_output_by_output() -> Result<(), ScoreError> {
+        let (a, b) = (
+            Scores::from_logits(&[4.0, -1.0, -2.0], &labels())?,
+            Scores::from_logits(&[-4.0, 3.0, -2.0], &labels())?,
+        );
+        let both = a.clone().max(&b);
+        assert_eq!((both.abnormal, both.findings[0]), (a.abnormal, b.findings[0]));
+        Ok(())
+    }
+}

@@ -1,0 +1,207 @@
+//! Temperatures and operating points, from notes that training did not see.
+
+use crate::metrics::count;
+
+/// Temperatures outside this range say more about few notes than about the model.
+const TEMPERATURES: (f64, f64) = (0.25, 4.0);
+
+/// `1 / (1 + exp(-x))`.
+pub(crate) fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// Cross-entropy of a logit with a target in [0, 1], without overflow.
+fn loss(logit: f64, target: f64) -> f64 {
+    logit.max(0.0) - logit * target + (-logit.abs()).exp().ln_1p()
+}
+
+/// The temperature T that makes `sigmoid(logit / T)` most likely (Guo et al. 2017, arXiv:1706.04599, section 4.2), by
+/// golden-section search on log T; the loss is convex in 1 / T. 1 when there is nothing to fit.
+pub(crate) fn temperature(logits: &[f64], targets: &[f64], weights: &[f64]) -> f64 {
+    if logits.is_empty() {
+        return 1.0;
+    }
+    let cost = |log: f64| -> f64 {
+        logits
+            .iter()
+            .zip(targets)
+            .zip(weights)
+            .map(|((logit, target), weight)| weight * loss(logit / log.exp(), *target))
+            .sum()
+    };
+    let golden = (5.0_f64.sqrt() - 1.0) / 2.0;
+    let (mut low, mut high) = (TEMPERATURES.0.ln(), TEMPERATURES.1.ln());
+    for _ in 0..60 {
+        let (a, b) = (high - golden * (high - low), low + golden * (high - low));
+        if cost(a) < cost(b) {
+            high = b;
+        } else {
+            low = a;
+        }
+    }
+    f64::midpoint(low, high).exp()
+}
+
+/// How the two signs of abnormal are put together; see [`inference::AbnormalPoint`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Stack {
+    pub(crate) own: f64,
+    pub(crate) any: f64,
+    pub(crate) bias: f64,
+}
+
+/// Strength of the pull of the stack's weights towards one half each: that of one note at the edge of a decision.
+const PULL: f64 = 1.0;
+
+/// Fits the stack on pairs (own logit, log-odds of any finding) by logistic regression with a pull towards equal
+/// weights, because few notes cannot tell two signs apart that mostly agree. Cyclic Newton steps, one coordinate at a
+/// time; the cost is convex, and neither weight goes below zero.
+pub(crate) fn stack(pairs: &[(f64, f64)], targets: &[f64], weights: &[f64]) -> Stack {
+    let mut fit = [0.5, 0.5, 0.0];
+    let prior = fit;
+    for _ in 0..500 {
+        for at in 0..fit.len() {
+            // First and second derivative of the cost along this coordinate.
+            let pull = if at == 2 { 0.0 } else { PULL };
+            let (mut slope, mut curve) = (pull * (fit[at] - prior[at]), pull + 1e-9);
+            for ((&(own, any), target), weight) in pairs.iter().zip(targets).zip(weights) {
+                let inputs = [own, any, 1.0];
+                let z: f64 = inputs.iter().zip(&fit).map(|(x, w)| x * w).sum();
+                let p = sigmoid(z);
+                slope += weight * (p - target) * inputs[at];
+                curve += weight * (p * (1.0 - p)).max(1e-3) * inputs[at].powi(2);
+            }
+            fit[at] -= slope / curve;
+            if at < 2 {
+                fit[at] = fit[at].max(0.0);
+            }
+        }
+    }
+    let [own, any, bias] = fit;
+    Stack { own, any, bias }
+}
+
+/// Scores and truth of one label.
+pub(crate) struct Scored {
+    pub(crate) scores: Vec<f64>,
+    pub(crate) truth: Vec<bool>,
+}
+
+/// `2 TP`, and `2 TP + FP + FN`, at a threshold.
+fn parts(label: &Scored, threshold: f64) -> (f64, f64) {
+    let (mut both, mut either) = (0.0, 0.0);
+    for (&score, &truth) in label.scores.iter().zip(&label.truth) {
+        let said = score >= threshold;
+        both += f64::from(u8::from(said && truth)) * 2.0;
+        either += f64::from(u8::from(said)) + f64::from(u8::from(truth));
+    }
+    (both, either)
+}
+
+/// An operating point for each label: the threshold with the largest F1. Few held-out notes have a rare finding, so
+/// each label borrows from all: the counts of the other labels at the same threshold are added as if they were
+/// `borrowed` notes with the finding. The middle of the widest stretch of equally good thresholds is taken.
+pub(crate) fn operating_points(labels: &[Scored], borrowed: f64) -> Vec<f64> {
+    let grid: Vec<f64> = (2..=19)
+        .map(|step| f64::from(step) * 0.05)
+        .map(|t| t.min(0.9))
+        .collect();
+    let positives = |label: &Scored| count(label.truth.iter().filter(|&&truth| truth).count());
+    let total: f64 = labels.iter().map(positives).sum();
+    let pooled: Vec<(f64, f64)> = grid
+        .iter()
+        .map(|&threshold| {
+            labels.iter().fold((0.0, 0.0), |(both, either), label| {
+                let own = parts(label, threshold);
+                (both + own.0, either + own.1)
+            })
+        })
+        .collect();
+    labels
+        .iter()
+        .map(|label| {
+            let share = if total > 0.0 { borrowed / total } else { 0.0 };
+            let values: Vec<f64> = grid
+                .iter()
+                .zip(&pooled)
+                .map(|(&threshold, pool)| {
+                    let own = parts(label, threshold);
+                    (own.0 + share * pool.0) / (own.1 + share * pool.1).max(f64::MIN_POSITIVE)
+                })
+                .collect();
+            let best = values.iter().copied().fold(0.0, f64::max);
+            let good: Vec<f64> = grid
+                .iter()
+                .zip(&values)
+                .filter(|(_, value)| **value >= best - 1e-3)
+                .map(|(threshold, _)| *threshold)
+                .collect();
+            good.get(good.len() / 2).copied().unwrap_or(0.5)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overconfident_model_is_cooled() {
+        // Logits of ±4 that are right three times in four: the best temperature is 4 / ln 3.
+        let logits = [4.0, 4.0, 4.0, 4.0, -4.0, -4.0, -4.0, -4.0];
+        let targets = [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+        let fitted = temperature(&logits, &targets, &[1.0; 8]);
+        assert!((fitted - 4.0 / 3.0_f64.ln()).abs() < 1e-3, "{fitted}");
+        assert!((sigmoid(4.0 / fitted) - 0.75).abs() < 1e-3);
+        assert!((temperature(&[], &[], &[]) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_temperature_stays_within_bounds() {
+        let right = temperature(&[1.0, -1.0], &[1.0, 0.0], &[1.0; 2]);
+        assert!((right - TEMPERATURES.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn the_stack_follows_the_sign_that_is_right() {
+        // The first sign is noise around zero, the second is right three times in four at ±2.
+        let pairs: Vec<(f64, f64)> = (0..80)
+            .map(|at| {
+                (
+                    if at % 2 == 0 { 1.0 } else { -1.0 },
+                    if at % 4 < 2 { 2.0 } else { -2.0 },
+                )
+            })
+            .collect();
+        let targets: Vec<f64> = (0..80)
+            .map(|at| {
+                let right = at % 16 < 12;
+                f64::from(u8::from((at % 4 < 2) == right))
+            })
+            .collect();
+        let fit = stack(&pairs, &targets, &[1.0; 80]);
+        assert!(fit.own.abs() < 0.1 && fit.bias.abs() < 0.1, "{fit:?}");
+        assert!((fit.any - 3.0_f64.ln() / 2.0).abs() < 0.05, "{fit:?}");
+        // Without notes it stays where it starts.
+        assert!((stack(&[], &[], &[]).own - 0.5).abs() < 1e-12);
+        // A sign that points the wrong way is left out, not turned around.
+        let wrong: Vec<f64> = targets.iter().map(|target| 1.0 - target).collect();
+        assert!(stack(&pairs, &wrong, &[1.0; 80]).any.abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_label_without_examples_takes_the_threshold_of_the_others() {
+        let clear = Scored {
+            scores: vec![0.9, 0.35, 0.25, 0.05],
+            truth: vec![true, true, false, false],
+        };
+        let unseen = Scored {
+            scores: vec![0.01; 4],
+            truth: vec![false; 4],
+        };
+        let points = operating_points(&[clear, unseen], 1.0);
+        assert!(points[0] > 0.25 && points[0] <= 0.35, "{points:?}");
+        assert!((points[0] - points[1]).abs() < 1e-9, "{points:?}");
+        assert!(operating_points(&[], 1.0).is_empty());
+    }
+}

@@ -1,0 +1,46 @@
+//! From labelled, scrubbed reports to a packed model and its card, on a CPU, from a seed.
+//!
+//! [`Base::open`] checks and reads a pretrained BERT and rounds its large matrices to int8; [`Corpus::new`] joins
+//! copies, keeps a part out and takes the frequent findings; [`train`] fits LoRA (Hu et al. 2021, arXiv:2106.09685), layer
+//! norms and a head of label-wise attention, then temperatures and operating points on the part that was kept out;
+//! [`Run::pack`] writes what `inference` loads; [`evaluate`] measures it as it is served. Training sees the rounded base,
+//! so packing changes no answer. Batches are ragged: no padding is computed, none can be forgotten in a mask. Every
+//! operation whose gradient is written here is compared with finite differences, and the whole encoder with candle's.
+//!
+//! ```
+//! use training::{Options, metrics};
+//!
+//! let options = Options { epochs: 3, ..Options::default() };
+//! assert_eq!(options.targets.len(), 6);
+//! // What a run is judged by: here one normal note scores above one abnormal note, of four pairs.
+//! let area = metrics::auroc(&[0.1, 0.4, 0.35, 0.8], &[false, false, true, true]);
+//! assert_eq!(area, Some(0.75));
+//! ```
+
+mod activation;
+mod attention;
+mod base;
+mod calibration;
+mod corpus;
+mod dropout;
+mod evaluation;
+mod linear;
+pub mod metrics;
+mod model;
+mod normalization;
+mod optimizer;
+mod options;
+mod packing;
+mod pooling;
+mod run;
+mod slice;
+#[cfg(test)]
+mod testing;
+
+pub use base::{Base, BaseError};
+pub use corpus::{Corpus, CorpusError, LabelledNote};
+pub use evaluation::{EvaluateError, evaluate};
+pub use model::ModelError;
+pub use options::{NotATarget, Options, Target};
+pub use packing::{Description, PackError, Run, Source};
+pub use run::{HeldOut, Progress, TrainError, Trained, TrainedFinding, train};

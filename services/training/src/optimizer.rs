@@ -1,0 +1,174 @@
+//! `AdamW` with groups, warm-up, decay and clipping.
+
+use candle_core::backprop::GradStore;
+use candle_core::{Result, Tensor, Var};
+
+use crate::slice;
+
+/// Decay rates of the moments and the divisor's floor: the defaults of Kingma and Ba 2014 (arXiv:1412.6980).
+const BETA1: f32 = 0.9;
+const BETA2: f32 = 0.999;
+const EPSILON: f32 = 1e-8;
+
+/// Linear warm-up, then linear decay to zero, as in BERT's own training (arXiv:1810.04805, appendix A.2).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schedule {
+    /// Steps in all.
+    pub(crate) steps: u32,
+    /// Part of them in which the rate rises.
+    pub(crate) warm_up: f64,
+}
+
+impl Schedule {
+    /// Factor of the learning rate at `step`, counted from 0.
+    pub(crate) fn factor(&self, step: u32) -> f64 {
+        let (step, steps) = (f64::from(step), f64::from(self.steps.max(1)));
+        let rising = (steps * self.warm_up).max(1.0);
+        if step + 1.0 < rising {
+            (step + 1.0) / rising
+        } else {
+            ((steps - step) / (steps - rising + 1.0).max(1.0)).clamp(0.0, 1.0)
+        }
+    }
+}
+
+/// One variable with its moments.
+struct Slot {
+    var: Var,
+    first: Vec<f32>,
+    second: Vec<f32>,
+    rate: f64,
+    decay: f64,
+}
+
+/// `AdamW` (Loshchilov and Hutter 2017, arXiv:1711.05101): Adam whose weight decay is not part of the gradient.
+pub(crate) struct AdamW {
+    slots: Vec<Slot>,
+    clip: f64,
+    step: i32,
+}
+
+impl AdamW {
+    /// An optimiser without variables that scales the whole gradient down to norm `clip`.
+    pub(crate) fn new(clip: f64) -> Self {
+        Self {
+            slots: Vec::new(),
+            clip,
+            step: 0,
+        }
+    }
+
+    /// Adds variables with their peak learning rate and weight decay.
+    pub(crate) fn add(&mut self, vars: &[Var], rate: f64, decay: f64) {
+        self.slots.extend(vars.iter().map(|var| Slot {
+            var: var.clone(),
+            first: vec![0.0; var.elem_count()],
+            second: vec![0.0; var.elem_count()],
+            rate,
+            decay,
+        }));
+    }
+
+    /// One step with `factor` times the peak rates; returns the norm of the gradient before clipping. A gradient that
+    /// is no number changes nothing.
+    pub(crate) fn step(&mut self, grads: &GradStore, factor: f64) -> Result<f64> {
+        let mut square = 0.0_f64;
+        for slot in &self.slots {
+            if let Some(grad) = grads.get(&slot.var) {
+                square += slice::with(grad, |grad| {
+                    Ok(grad.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>())
+                })?;
+            }
+        }
+        let norm = square.sqrt();
+        if !norm.is_finite() {
+            return Ok(norm);
+        }
+        self.step += 1;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "rates and scales are used in the weights' precision"
+        )]
+        let to32 = |value: f64| value as f32;
+        let scale = to32(if norm > self.clip { self.clip / norm } else { 1.0 });
+        let (fix1, fix2) = (1.0 - BETA1.powi(self.step), 1.0 - BETA2.powi(self.step));
+        for slot in &mut self.slots {
+            let Some(grad) = grads.get(&slot.var) else {
+                continue;
+            };
+            let rate = to32(slot.rate * factor);
+            let keep = 1.0 - rate * to32(slot.decay);
+            let mut values = slice::with(&slot.var, |values| Ok(values.to_vec()))?;
+            slice::with(grad, |grad| {
+                for (((value, first), second), grad) in values
+                    .iter_mut()
+                    .zip(&mut slot.first)
+                    .zip(&mut slot.second)
+                    .zip(grad)
+                {
+                    let grad = grad * scale;
+                    *first = BETA1 * *first + (1.0 - BETA1) * grad;
+                    *second = BETA2 * *second + (1.0 - BETA2) * grad * grad;
+                    let change = (*first / fix1) / ((*second / fix2).sqrt() + EPSILON);
+                    *value = *value * keep - rate * change;
+                }
+                Ok(())
+            })?;
+            slot.var
+                .set(&Tensor::from_vec(values, slot.var.shape(), slot.var.device())?)?;
+        }
+        Ok(norm)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn the_rate_rises_and_falls() {
+        let schedule = Schedule {
+            steps: 100,
+            warm_up: 0.1,
+        };
+        assert!((schedule.factor(0) - 0.1).abs() < 1e-9);
+        assert!((schedule.factor(9) - 1.0).abs() < 1e-9);
+        assert!(schedule.factor(50) < 0.6 && schedule.factor(50) > 0.5);
+        assert!(schedule.factor(99) < 0.02 && schedule.factor(99) > 0.0);
+        assert!(
+            Schedule {
+                steps: 0,
+                warm_up: 0.1
+            }
+            .factor(0)
+            .is_finite()
+        );
+    }
+
+    #[test]
+    fn one_step_is_that_of_the_paper() -> Result<()> {
+        let var = Var::new(&[1.0_f32, -2.0], &Device::Cpu)?;
+        let loss = (var.as_tensor() * 3.0)?.sum_all()?;
+        let mut adam = AdamW::new(1.0);
+        adam.add(std::slice::from_ref(&var), 0.1, 0.5);
+        let norm = adam.step(&loss.backward()?, 1.0)?;
+        assert!((norm - 18.0_f64.sqrt()).abs() < 1e-6);
+        // The first step of Adam is the rate in the gradient's sign, whatever its size; decay takes rate × decay.
+        let values = var.to_vec1::<f32>()?;
+        assert!((values[0] - (0.95 - 0.1)).abs() < 1e-6 && (values[1] - (-1.9 - 0.1)).abs() < 1e-6);
+        Ok(())
+    }
+
+    #[test]
+    fn a_gradient_that_is_no_number_changes_nothing() -> Result<()> {
+        let var = Var::new(&[1.0_f32], &Device::Cpu)?;
+        let loss = (var.as_tensor() * f64::NAN)?.sum_all()?;
+        let mut adam = AdamW::new(1.0);
+        adam.add(std::slice::from_ref(&var), 0.1, 0.0);
+        assert!(adam.step(&loss.backward()?, 1.0)?.is_nan());
+        assert_eq!(var.to_vec1::<f32>()?, [1.0]);
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! How a model is trained: every number that the result depends on, besides base and data.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A matrix of each layer that LoRA may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// Attention: query.
+    Query,
+    /// Attention: key.
+    Key,
+    /// Attention: value.
+    Value,
+    /// Attention: the projection after the heads.
+    Output,
+    /// Feed-forward: the first matrix.
+    Up,
+    /// Feed-forward: the second matrix.
+    Down,
+}
+
+impl Target {
+    /// All six, in the order of computation.
+    pub const ALL: [Self; 6] = [
+        Self::Query,
+        Self::Key,
+        Self::Value,
+        Self::Output,
+        Self::Up,
+        Self::Down,
+    ];
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Query => "query",
+            Self::Key => "key",
+            Self::Value => "value",
+            Self::Output => "output",
+            Self::Up => "up",
+            Self::Down => "down",
+        })
+    }
+}
+
+/// Not the name of a matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("LoRA changes query, key, value, output, up or down")]
+pub struct NotATarget;
+
+impl FromStr for Target {
+    type Err = NotATarget;
+
+    fn from_str(name: &str) -> Result<Self, NotATarget> {
+        Self::ALL
+            .into_iter()
+            .find(|target| target.to_string() == name)
+            .ok_or(NotATarget)
+    }
+}
+
+/// Settings of a training run. The same settings, base and data give the same model on the same machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// Times that each note is seen.
+    pub epochs: u32,
+    /// Word pieces in a batch, at most (a longer note is a batch of its own).
+    pub batch_tokens: usize,
+    /// Rank of LoRA.
+    pub rank: usize,
+    /// LoRA's α: the change is scaled by `α / rank`.
+    pub alpha: f64,
+    /// Matrices that LoRA changes.
+    pub targets: Vec<Target>,
+    /// Peak learning rate of LoRA and the layer norms.
+    pub learning_rate: f64,
+    /// Peak learning rate of the head.
+    pub head_learning_rate: f64,
+    /// Decoupled weight decay of LoRA and the head's matrices.
+    pub weight_decay: f64,
+    /// Part of the steps in which the learning rate rises; then it falls to zero in a straight line.
+    pub warm_up: f64,
+    /// Largest norm of the whole gradient.
+    pub clip: f64,
+    /// Part of the hidden values that is dropped.
+    pub dropout: f32,
+    /// Weight of normal/abnormal in the loss; a finding counts one.
+    pub abnormal_weight: f32,
+    /// A positive example of a label counts `(negatives / positives)^this`: 0 is unweighted.
+    pub class_balance: f32,
+    /// Part of the notes that is kept out of training, for calibration and operating points.
+    pub held_out: f64,
+    /// Findings with fewer notes than this are not reported.
+    pub least_notes: usize,
+    /// Findings with fewer notes than this are not learned at all; those between the two only speak for abnormal.
+    pub least_supporting: usize,
+    /// Word pieces that the model reads at once, special tokens included.
+    pub window: usize,
+    /// Word pieces that two windows of a long note share.
+    pub overlap: usize,
+    /// Seed of initialisation, order, dropout and split.
+    pub seed: u64,
+}
+
+impl Options {
+    /// LoRA's `α / r`.
+    pub(crate) fn scale(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a rank is far below 2^52")]
+        let rank = self.rank as f64;
+        self.alpha / rank
+    }
+}
+
+impl Default for Options {
+    /// The settings of the default model.
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            batch_tokens: 1024,
+            rank: 16,
+            alpha: 32.0,
+            targets: Target::ALL.to_vec(),
+            learning_rate: 5e-4,
+            head_learning_rate: 2e-3,
+            weight_decay: 0.01,
+            warm_up: 0.06,
+            clip: 1.0,
+            dropout: 0.1,
+            abnormal_weight: 3.0,
+            class_balance: 0.0,
+            held_out: 0.1,
+            least_notes: 50,
+            least_supporting: 10,
+            window: 256,
+            overlap: 64,
+            seed: 2026,
+        }
+    }
+}

@@ -1,0 +1,402 @@
+//! One training run.
+
+use clinical::Label;
+use clinical::Probability;
+use inference::{AbnormalPoint, SupportingLabel, Weights, any_log_odds};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+
+use candle_core::Tensor;
+
+use crate::base::Base;
+use crate::calibration::{self, Scored};
+use crate::corpus::{Corpus, Example};
+use crate::metrics::{self, count};
+use crate::model::{Model, ModelError, Tokens};
+use crate::optimizer::{AdamW, Schedule};
+use crate::options::Options;
+use crate::slice;
+
+/// Held-out notes with a finding that each label borrows from all labels for its operating point.
+const BORROWED: f64 = 8.0;
+
+/// Where a run stands; given to the caller after each step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Steps done.
+    pub step: u32,
+    /// Steps in all.
+    pub steps: u32,
+    /// Epoch of this step, from 1.
+    pub epoch: u32,
+    /// Loss of this step's batch.
+    pub loss: f64,
+    /// Norm of its gradient, before clipping.
+    pub gradient: f64,
+    /// How the held-out notes are told apart, after the last step of an epoch.
+    pub held_out: Option<HeldOut>,
+}
+
+/// Quality on the held-out notes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeldOut {
+    /// Area under the ROC curve of the head's own output for abnormal.
+    pub auroc: f64,
+    /// Accuracy of that output at probability 0.5.
+    pub accuracy: f64,
+    /// Mean F1 of the findings that occur, at probability 0.5.
+    pub macro_f1: f64,
+}
+
+/// What training made, ready to be packed.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The weights, as they are stored.
+    pub weights: Weights,
+    /// How the probability of abnormal is made; abnormal from one half, where it is more likely than not.
+    pub abnormal: AbnormalPoint,
+    /// Findings with temperature and threshold, in the order of the head.
+    pub findings: Vec<TrainedFinding>,
+    /// Findings that only speak for abnormal, in the order of the head.
+    pub supporting: Vec<SupportingLabel>,
+    /// Values that were trained.
+    pub trained_values: usize,
+    /// Quality on the held-out notes after the last epoch.
+    pub held_out: HeldOut,
+}
+
+/// One output of the head.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainedFinding {
+    /// The finding.
+    pub label: Label,
+    /// Temperature of its logit.
+    pub temperature: f64,
+    /// Probability at or above which it is reported.
+    pub threshold: f64,
+}
+
+/// Why a run ended without a model.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The base does not fit, or a computation failed.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A setting makes no sense.
+    #[error("setting {0} is out of range")]
+    Option(&'static str),
+    /// A number that must be a probability is none.
+    #[error(transparent)]
+    Probability(#[from] clinical::NotAProbability),
+    /// The loss is no number any more: the learning rate is too high.
+    #[error("the loss is no number after {0} steps; try a lower learning rate")]
+    Diverged(u32),
+}
+
+impl From<candle_core::Error> for TrainError {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Model(error.into())
+    }
+}
+
+fn check(options: &Options, base: &Base) -> Result<(), TrainError> {
+    let open_unit = |value: f64| value > 0.0 && value < 1.0;
+    let rate = |value: f64| value > 0.0 && value.is_finite();
+    for (fits, name) in [
+        (options.epochs > 0, "epochs"),
+        (options.batch_tokens > 0, "batch tokens"),
+        (options.rank > 0, "rank"),
+        (rate(options.alpha), "alpha"),
+        (rate(options.learning_rate), "learning rate"),
+        (rate(options.head_learning_rate), "head learning rate"),
+        (rate(options.clip), "clip"),
+        (
+            options.weight_decay >= 0.0 && options.weight_decay.is_finite(),
+            "weight decay",
+        ),
+        ((0.0..=1.0).contains(&options.warm_up), "warm-up"),
+        ((0.0..1.0).contains(&options.dropout), "dropout"),
+        (options.abnormal_weight > 0.0, "abnormal weight"),
+        ((0.0..=1.0).contains(&options.class_balance), "class balance"),
+        (open_unit(options.held_out), "held out"),
+        (
+            options.window > 2 && options.window <= base.config.max_position_embeddings,
+            "window",
+        ),
+        (options.overlap + 2 < options.window, "overlap"),
+    ] {
+        if !fits {
+            return Err(TrainError::Option(name));
+        }
+    }
+    Ok(())
+}
+
+/// Indices of the examples in batches of at most `budget` word pieces, in the order given.
+fn batches(examples: &[Example], order: &[usize], budget: usize) -> Vec<Vec<usize>> {
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    let mut used = usize::MAX;
+    for &at in order {
+        let length = examples[at].ids.len();
+        used = used.saturating_add(length);
+        if used > budget {
+            batches.push(Vec::new());
+            used = length;
+        }
+        if let Some(batch) = batches.last_mut() {
+            batch.push(at);
+        }
+    }
+    batches
+}
+
+/// Weight of a positive example of each output.
+fn positive_weights(examples: &[Example], outputs: usize, options: &Options) -> Vec<f32> {
+    let mut positives = vec![0.0_f32; outputs];
+    let mut all = 0.0;
+    for example in examples {
+        all += example.copies;
+        for (sum, target) in positives.iter_mut().zip(&example.targets) {
+            *sum += target * example.copies;
+        }
+    }
+    positives
+        .iter()
+        .map(|&own| ((all - own).max(1.0) / own.max(1.0)).powf(options.class_balance))
+        .collect()
+}
+
+/// Log-odds of each output among the examples: the bias that training starts from.
+fn prior(examples: &[Example], outputs: usize) -> Vec<f32> {
+    let all: f32 = examples.iter().map(|example| example.copies).sum();
+    (0..outputs)
+        .map(|at| {
+            let own: f32 = examples
+                .iter()
+                .map(|example| example.targets[at] * example.copies)
+                .sum();
+            let rate = ((own + 0.5) / (all + 1.0)).clamp(1e-4, 1.0 - 1e-4);
+            (rate / (1.0 - rate)).ln()
+        })
+        .collect()
+}
+
+/// Mean over the notes of the weighted sum over the outputs of the cross-entropy with the sigmoid.
+fn loss(
+    logits: &Tensor,
+    batch: &[&Example],
+    positive: &[f32],
+    options: &Options,
+) -> Result<Tensor, TrainError> {
+    let (mut targets, mut weights, mut total) = (Vec::new(), Vec::new(), 0.0);
+    for example in batch {
+        // The square root of the copies: a sentence that is in the corpus a hundred times is not a hundred times as
+        // instructive, but more than once.
+        let copies = example.copies.sqrt();
+        total += copies;
+        for (at, (&target, positive)) in example.targets.iter().zip(positive).enumerate() {
+            let own = if at == 0 { options.abnormal_weight } else { 1.0 };
+            targets.push(target);
+            weights.push(own * copies * (1.0 + target * (positive - 1.0)));
+        }
+    }
+    let shape = logits.shape();
+    let targets = Tensor::from_vec(targets, shape, logits.device())?;
+    let weights = Tensor::from_vec(weights, shape, logits.device())?;
+    // max(z, 0) − z y + ln(1 + exp(−|z|)) does not overflow.
+    let soft = ((logits.abs()?.neg()?.exp()? + 1.0)?).log()?;
+    let each = ((logits.relu()? - (logits * targets)?)? + soft)?;
+    Ok(((each * weights)?.sum_all()? / f64::from(total))?)
+}
+
+/// Logits of each example, row by row.
+fn score(model: &Model, examples: &[Example], budget: usize) -> Result<Vec<Vec<f64>>, TrainError> {
+    let order: Vec<usize> = (0..examples.len()).collect();
+    let mut rows = Vec::with_capacity(examples.len());
+    for batch in batches(examples, &order, budget) {
+        let tokens = Tokens::new(batch.iter().map(|&at| examples[at].ids.as_slice()));
+        let logits = model.forward(&tokens, 0.0, None)?.detach();
+        let outputs = logits.dims2()?.1;
+        slice::with(&logits, |values| {
+            rows.extend(
+                values
+                    .chunks_exact(outputs)
+                    .map(|row| row.iter().map(|&value| f64::from(value)).collect::<Vec<_>>()),
+            );
+            Ok(())
+        })?;
+    }
+    Ok(rows)
+}
+
+/// Scores and truth of output `at`, with logits divided by `temperature`.
+fn scored(rows: &[Vec<f64>], examples: &[Example], at: usize, temperature: f64) -> Scored {
+    Scored {
+        scores: rows
+            .iter()
+            .map(|row| calibration::sigmoid(row[at] / temperature))
+            .collect(),
+        truth: examples.iter().map(|example| example.targets[at] > 0.5).collect(),
+    }
+}
+
+fn quality(rows: &[Vec<f64>], examples: &[Example], outputs: usize) -> HeldOut {
+    let decide = |label: &Scored| -> Vec<bool> { label.scores.iter().map(|&score| score >= 0.5).collect() };
+    let abnormal = scored(rows, examples, 0, 1.0);
+    let f1: Vec<f64> = (1..outputs)
+        .map(|at| scored(rows, examples, at, 1.0))
+        .filter(|label| label.truth.contains(&true))
+        .map(|label| metrics::f1(&decide(&label), &label.truth))
+        .collect();
+    HeldOut {
+        auroc: metrics::auroc(&abnormal.scores, &abnormal.truth).unwrap_or_default(),
+        accuracy: metrics::accuracy(&decide(&abnormal), &abnormal.truth),
+        macro_f1: metrics::mean(&f1),
+    }
+}
+
+/// Trains LoRA, layer norms and head on `corpus`, then fits temperatures and operating points on its held-out part.
+/// `observe` is called after each step.
+///
+/// # Errors
+/// [`TrainError`] for settings out of range, a failed computation, and a loss that is no number.
+pub fn train(
+    base: &Base,
+    corpus: &Corpus,
+    options: &Options,
+    mut observe: impl FnMut(Progress),
+) -> Result<Trained, TrainError> {
+    check(options, base)?;
+    let mut random = StdRng::seed_from_u64(options.seed);
+    let outputs = corpus.outputs();
+    let model = Model::new(base, outputs, options, &mut random)?;
+    model.set_bias(&prior(&corpus.train, outputs))?;
+    let groups = model.groups();
+    let mut optimizer = AdamW::new(options.clip);
+    optimizer.add(&groups.adapters, options.learning_rate, options.weight_decay);
+    optimizer.add(&groups.norms, options.learning_rate, 0.0);
+    optimizer.add(&groups.head, options.head_learning_rate, options.weight_decay);
+    let trained_values = [&groups.adapters, &groups.norms, &groups.head]
+        .into_iter()
+        .flatten()
+        .map(|var| var.elem_count())
+        .sum();
+    let positive = positive_weights(&corpus.train, outputs, options);
+
+    // The batches are drawn before the first step, so that the number of steps is known.
+    let plan: Vec<Vec<Vec<usize>>> = (0..options.epochs)
+        .map(|_| {
+            let mut order: Vec<usize> = (0..corpus.train.len()).collect();
+            order.shuffle(&mut random);
+            batches(&corpus.train, &order, options.batch_tokens)
+        })
+        .collect();
+    let steps =
+        u32::try_from(plan.iter().map(Vec::len).sum::<usize>()).map_err(|_| TrainError::Option("epochs"))?;
+    let schedule = Schedule {
+        steps,
+        warm_up: options.warm_up,
+    };
+    let mut step = 0;
+    let mut held_out = None;
+    for (epoch, epoch_batches) in (1..).zip(&plan) {
+        for (at, batch) in epoch_batches.iter().enumerate() {
+            let examples: Vec<&Example> = batch.iter().map(|&at| &corpus.train[at]).collect();
+            let tokens = Tokens::new(examples.iter().map(|example| example.ids.as_slice()));
+            let logits = model.forward(&tokens, options.dropout, Some(&mut random))?;
+            let loss = loss(&logits, &examples, &positive, options)?;
+            let gradient = optimizer.step(&loss.backward()?, schedule.factor(step))?;
+            let loss = f64::from(loss.to_scalar::<f32>()?);
+            step += 1;
+            if !loss.is_finite() || !gradient.is_finite() {
+                return Err(TrainError::Diverged(step));
+            }
+            let last = at + 1 == epoch_batches.len();
+            if last {
+                let rows = score(&model, &corpus.held_out, options.batch_tokens)?;
+                held_out = Some(quality(&rows, &corpus.held_out, 1 + corpus.labels().len()));
+            }
+            observe(Progress {
+                step,
+                steps,
+                epoch,
+                loss,
+                gradient,
+                held_out: held_out.filter(|_| last),
+            });
+        }
+    }
+    let held_out = held_out.ok_or(TrainError::Option("epochs"))?;
+    finish(base, corpus, options, &model, trained_values, held_out)
+}
+
+fn finish(
+    base: &Base,
+    corpus: &Corpus,
+    options: &Options,
+    model: &Model,
+    trained_values: usize,
+    held_out: HeldOut,
+) -> Result<Trained, TrainError> {
+    let examples = &corpus.held_out;
+    let rows = score(model, examples, options.batch_tokens)?;
+    let outputs = corpus.outputs();
+    let copies: Vec<f64> = examples.iter().map(|example| f64::from(example.copies)).collect();
+    // One temperature for all findings: a rare one alone has too few notes for its own.
+    let (mut logits, mut targets, mut weights) = (Vec::new(), Vec::new(), Vec::new());
+    for at in 1..outputs {
+        for ((row, example), copies) in rows.iter().zip(examples).zip(&copies) {
+            logits.push(row[at]);
+            targets.push(f64::from(example.targets[at]));
+            weights.push(*copies);
+        }
+    }
+    let temperature = calibration::temperature(&logits, &targets, &weights);
+    let pairs: Vec<(f64, f64)> = rows
+        .iter()
+        .map(|row| {
+            let calibrated: Vec<f64> = row[1..].iter().map(|logit| logit / temperature).collect();
+            (row[0], any_log_odds(&calibrated))
+        })
+        .collect();
+    let abnormal: Vec<f64> = examples
+        .iter()
+        .map(|example| f64::from(example.targets[0]))
+        .collect();
+    let stack = calibration::stack(&pairs, &abnormal, &copies);
+    let labels: Vec<Scored> = (1..=corpus.labels().len())
+        .map(|at| scored(&rows, examples, at, temperature))
+        .collect();
+    let points = calibration::operating_points(&labels, BORROWED.min(count(examples.len())));
+    let findings = corpus
+        .labels()
+        .iter()
+        .zip(points)
+        .map(|(label, threshold)| TrainedFinding {
+            label: label.clone(),
+            temperature,
+            threshold,
+        })
+        .collect();
+    Ok(Trained {
+        weights: model.weights(base)?,
+        abnormal: AbnormalPoint {
+            own: stack.own,
+            any: stack.any,
+            bias: stack.bias,
+            threshold: Probability::new(0.5)?,
+        },
+        findings,
+        supporting: corpus
+            .supporting()
+            .iter()
+            .map(|label| SupportingLabel {
+                label: label.clone(),
+                temperature,
+            })
+            .collect(),
+        trained_values,
+        held_out,
+    })
+}
