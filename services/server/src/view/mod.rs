@@ -1,0 +1,5 @@
+//! How values of the domain become what pages show.
+
+pub mod card;
+pub mod case;
+pub mod words;
