@@ -1,0 +1,6 @@
+//! The house rules as tests.
+
+mod arrows;
+mod canary;
+mod coverage;
+mod doors;

@@ -1,0 +1,10 @@
+//! Stories over HTTP, one file a noun, as in `services/server/src/http`.
+
+pub mod helpers;
+
+mod audit;
+mod case;
+mod database;
+mod diagnostic_report;
+mod portal;
+mod session;
