@@ -1,6 +1,7 @@
 //! The one door into the clinical world.
 
 mod ages;
+mod bare;
 mod calendar;
 mod codes;
 mod contacts;
@@ -15,6 +16,7 @@ mod known;
 mod known_address;
 mod known_values;
 mod lexicon;
+mod logins;
 mod name_run;
 mod names;
 mod places;
@@ -23,8 +25,13 @@ mod spelling;
 mod surrogate;
 mod surrogate_code;
 mod surrogate_contacts;
+mod tagged;
+mod tagger;
+pub mod tagging;
 mod token;
+mod typo;
 mod view;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -39,10 +46,13 @@ use hit::Hit;
 use known::KnownNames;
 use known_values::KnownValues;
 use lexicon::Lexicon;
+use logins::Logins;
 use names::Names;
 use places::Places;
 use surrogate::Surrogates;
+use tagger::Tagger;
 use view::View;
+use words::Words;
 
 /// What the hospital told us about the patient: every one of these is taken out of the text, whatever its form.
 /// No `Debug`: it holds identifiers.
@@ -146,8 +156,10 @@ pub struct Scrubber {
     dates: Dates,
     ages: Ages,
     codes: Codes,
+    logins: Logins,
     places: Places,
     gazetteer: Gazetteer,
+    tagger: Tagger,
 }
 
 impl Scrubber {
@@ -171,8 +183,17 @@ impl Scrubber {
             dates: Dates::new().expect(COMPILES),
             ages: Ages::new().expect(COMPILES),
             codes: Codes::new().expect(COMPILES),
+            logins: Logins::new().expect(COMPILES),
             places: Places::new().expect(COMPILES),
+            tagger: Tagger::new(),
         }
+    }
+
+    /// This scrubber with other weights for its statistical tagger, as [`tagging::train`] makes them; `None` where `weights` are none.
+    #[must_use]
+    pub fn with_tagger(mut self, weights: &[u8]) -> Option<Self> {
+        self.tagger = Tagger::from_bytes(weights)?;
+        Some(self)
     }
 
     /// Replaces every known identifier and every format of identifier by a surrogate.
@@ -219,19 +240,29 @@ impl Scrubber {
 
     /// Everything that is to be replaced, in order, without overlaps, in bytes of the view.
     fn hits(&self, text: &str, known: &Known<'_>, names: &KnownNames) -> Vec<Hit> {
-        let tokens = token::tokens(text);
+        let words = Words::new(text, &self.lexicon);
+        let mut hits = self.found_by_rules(&words, known, names);
+        tagged::find(&self.tagger, &self.lexicon, &words, &mut hits);
+        hit::resolve(text, hits)
+    }
+
+    /// What the hospital's data and the rules of format and of context find.
+    fn found_by_rules(&self, words: &Words<'_>, known: &Known<'_>, names: &KnownNames) -> Vec<Hit> {
+        let (text, tokens) = (words.text, &words.tokens);
         let mut hits = Vec::new();
-        names.find(text, &tokens, &self.lexicon, &mut hits);
-        KnownValues::new(known, &self.lexicon).find(text, &tokens, &mut hits);
+        names.find(words, &self.lexicon, &mut hits);
+        KnownValues::new(known, &self.lexicon).find(text, tokens, &mut hits);
         self.contacts.find(text, &mut hits);
         self.dates.find(text, &mut hits);
         self.ages.find(text, &mut hits);
         self.codes.find(text, &mut hits);
         keys::keys(text, &mut hits);
+        self.logins.find(text, &mut hits);
+        bare::find(words, &mut hits);
         self.places.find(&self.lexicon, text, &mut hits);
         self.gazetteer.find(&self.lexicon, text, &mut hits);
-        Names::new(text, &tokens, &self.lexicon).find(&mut hits);
-        hit::resolve(text, hits)
+        Names::new(words).find(&mut hits);
+        hits
     }
 }
 

@@ -157,6 +157,20 @@ pub(crate) fn is_day_of_month(day: &str, month: &str) -> bool {
 /// The text of `range` with its date moved `days` (1 to 364) into the past, in the same writing. `None` where the
 /// parts spell no date of the calendar.
 pub(crate) fn shifted(text: &str, range: &Range<usize>, parts: &DateParts, days: u16) -> Option<String> {
+    if let (Some(weekday), None) = (&parts.weekday, &parts.month) {
+        let new = write_weekday(
+            text.get(weekday.clone())?,
+            if days.is_multiple_of(7) { days + 1 } else { days },
+        );
+        return Some(
+            [
+                text.get(range.start..weekday.start)?,
+                &new,
+                text.get(weekday.end..range.end)?,
+            ]
+            .concat(),
+        );
+    }
     let original = read(text, parts)?;
     let mut date = original.checked_sub(Duration::days(i64::from(days)))?;
     if parts.day.is_none() {

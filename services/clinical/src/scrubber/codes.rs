@@ -34,6 +34,8 @@ enum Form {
     Card,
     BankAccount,
     Medicare,
+    DrivingLicence,
+    Plate,
 }
 
 /// What may stand between a label and its value.
@@ -47,7 +49,7 @@ impl Codes {
         let labels: Vec<(Label, &str)> = vec![
             (
                 label(PhiClass::Mrn, 2, 2),
-                "mrns?|mr[ ]?#|mr[ ]no|med(?:ical)?\\.?[ ]?rec(?:ord)?s?|(?:hospital|unit)[ ](?:number|no)|chart|(?:patient|pt|subject|study subject)\\.?[ ]?(?:id|identifier|number|no)|record[ ](?:number|no|#|id)|epi[cs]?[ ]id|nhs",
+                "mrns?|mr[ ]?#|mr[ ]no|med(?:ical)?\\.?[ ]?rec(?:ord)?s?|(?:hospital|unit)[ ](?:number|no)|chart|(?:patient|pt|subject|study subject)\\.?[ ]?(?:id|identifier|number|no)|record[ ](?:number|no|#|id)|epi[cs]?[ ]id|nhs|nas",
             ),
             (
                 label(PhiClass::Ssn, 4, 4),
@@ -59,11 +61,11 @@ impl Codes {
             ),
             (
                 label(PhiClass::Device, 4, 3),
-                "vin|serial|s/n|sn|udi|device|imei|license[ ]plate|plate|vehicle|implant[ ](?:id|number|no)|lot|pacemaker[ ](?:id|serial)",
+                "vin|serial|s/n|sn|udi|device|imei|license[ ]plate|plate|vehicle|(?:car|vehicle)[ ]reg(?:istration)?|registration|implant[ ](?:id|number|no)|lot|pacemaker[ ](?:id|serial)",
             ),
             (
                 label(PhiClass::Other, 4, 3),
-                "accession|acc|accn|specimen|encounter|visit[ ](?:number|no|id|#)|visit[ ]?#|fin|csn|har|case[ ](?:number|no|id|#)|case[ ]?#|order[ ](?:number|no|id|#)|order[ ]?#|requisition|req|ticket|reference|ref|confirmation|badge|employee|user(?:name)?|login|ids?|identifiers?|uid|uuid|guid|study[ ](?:id|uid|number)|instance[ ]uid|site[ ]id|barcode|tracking|ein|fingerprint|voice[ ]?print|faceprint|biometric",
+                "accession|acc|accn|specimen|encounter|visit[ ](?:number|no|id|#)|visit[ ]?#|fin|csn|har|case[ ](?:number|no|id|#)|case[ ]?#|order[ ](?:number|no|id|#)|order[ ]?#|requisition|req|ticket|reference|ref|confirmation|badge|employee|user(?:name)?|login|ids?|identifiers?|uid|uuid|guid|study[ ](?:id|uid|number)|instance[ ]uid|site[ ]id|barcode|tracking|ein|(?:fingerprint|voice[ ]?print|faceprint|face[ ]scan|retina(?:l[ ]scan)?|iris[ ]scan|palm[ ]?print|biometrics?)(?:[ ](?:template|scan|hash|record|file|profile|sample|token))?",
             ),
         ];
         let labels = labels
@@ -82,7 +84,15 @@ impl Codes {
             // Medicare beneficiary identifier (CMS, 11 characters without S, L, O, I, B, Z).
             (Form::Medicare, "(?i)(?-u:\\b)[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9][0-9]-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9][0-9]-?[AC-HJKMNP-RT-Y]{2}[0-9]{2}(?-u:\\b)".to_owned()),
             // National insurance number (HMRC NIM39110): two letters, six digits, a letter from A to D.
-            (Form::NationalInsurance, "(?-u:\\b)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][ ]?(?:[0-9]{2}[ ]?){3}[A-D](?-u:\\b)".to_owned()),
+            (Form::NationalInsurance, "(?-u:\\b)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][ ]?(?:(?:[0-9]{2}[ ]?){3}|[0-9]{3}[ ][0-9]{3}[ ])[A-D](?-u:\\b)".to_owned()),
+            // Driver number of Great Britain (DVLA): five of the surname, six digits, initials, check.
+            (Form::DrivingLicence, "(?-u:\\b)[A-Z9]{5}[ ]?[0-9]{3}[ ]?[0-9]{3}[ ]?[A-Z9]{2}[0-9][A-Z0-9]{2}(?:[ ]?[0-9]{2})?(?-u:\\b)".to_owned()),
+            // Temporary reference number (HMRC NIM39325): two digits, a letter, five digits.
+            (Form::NationalInsurance, "(?-u:\\b)[0-9]{2}[ ]?[A-Z][ ]?[0-9]{3}[ ]?[0-9]{2}(?-u:\\b)".to_owned()),
+            // Business identifier code (ISO 9362) behind its label.
+            (Form::DrivingLicence, "(?-u:\\b)(?:BIC|SWIFT)(?:[ ]code)?[ :#/]{1,3}[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?(?-u:\\b)".to_owned()),
+            // Registration mark of Great Britain since 2001 (DVLA INF104): two letters, two digits, three letters.
+            (Form::Plate, "(?-u:\\b)[A-HJ-PR-Y]{2}[0-9]{2}[ ][A-HJ-PR-Z]{3}(?-u:\\b)".to_owned()),
         ];
         Ok(Self {
             labels: RuleSet::new(labels)?,
@@ -92,10 +102,26 @@ impl Codes {
 
     /// The codes of `text`.
     pub(crate) fn find(&self, text: &str, hits: &mut Vec<Hit>) {
-        self.labels.each(text, |label, _, captures| {
+        self.labels.each(text, |label, range, captures| {
             let value = group(captures, "v").filter(|value| is_value(text, value, label));
             let taken = value.is_some();
-            hits.extend(value.map(|value| Hit::found(value, label.class, Kind::Code)));
+            hits.extend(value.map(|value| {
+                // `Patient ID: X77231` is one identifier with its label; of others the value alone is.
+                let whole = ["patient id", "site id", "subject id"].iter().any(|label| {
+                    text[range.clone()]
+                        .get(..label.len())
+                        .is_some_and(|head| head.eq_ignore_ascii_case(label))
+                });
+                if whole {
+                    Hit::found(
+                        range.start..value.end,
+                        label.class,
+                        Kind::Labelled(value.start - range.start),
+                    )
+                } else {
+                    Hit::found(value, label.class, Kind::Code)
+                }
+            }));
             taken
         });
         self.forms.each(text, |form, range, _| {
@@ -107,7 +133,9 @@ impl Codes {
                 Form::Vehicle => ((3..17).contains(&digits), PhiClass::Device),
                 Form::Card => (digits >= 13 && luhn(value), PhiClass::Account),
                 Form::BankAccount => (digits >= 6 && value.len() >= 15, PhiClass::Account),
-                Form::Medicare => (true, PhiClass::Account),
+                Form::Medicare | Form::DrivingLicence => (true, PhiClass::Account),
+                // `IN 20 MIN` is a time.
+                Form::Plate => (!is_unit(&value[5..].to_ascii_lowercase()), PhiClass::Device),
             };
             if fits {
                 hits.push(Hit::found(range, class, Kind::Code));
@@ -130,6 +158,26 @@ fn is_value(text: &str, range: &Range<usize>, label: Label) -> bool {
     !decimal && !time && (label.class == PhiClass::Mrn || !is_year(value)) && !is_measure(value)
 }
 
+/// Names of terminologies, before whose codes no identifier stands.
+pub(crate) fn is_terminology(word: &str) -> bool {
+    matches!(
+        word.to_ascii_uppercase().as_str(),
+        "CPT"
+            | "ICD"
+            | "HCPCS"
+            | "SNOMED"
+            | "LOINC"
+            | "NDC"
+            | "DRG"
+            | "RXNORM"
+            | "RXCUI"
+            | "OMIM"
+            | "PMID"
+            | "ATC"
+            | "UNII"
+    )
+}
+
 /// Four digits that are a bare year.
 pub(crate) fn is_year(value: &str) -> bool {
     value.len() == 4
@@ -144,7 +192,10 @@ pub(crate) fn is_measure(value: &str) -> bool {
         .filter(|c| c.is_alphabetic())
         .flat_map(char::to_lowercase)
         .collect();
-    !letters.is_empty() && value.starts_with(|c: char| c.is_ascii_digit()) && is_unit(&letters)
+    // Letters between digits (`99L99999`) are no unit.
+    let tail = value.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '/'));
+    let split = tail.bytes().any(|b| b.is_ascii_digit());
+    !letters.is_empty() && value.starts_with(|c: char| c.is_ascii_digit()) && is_unit(&letters) && !split
 }
 
 /// Whether no digit, point or hyphen joins the find to something longer.
@@ -205,7 +256,7 @@ mod tests {
             ("MR# 4821", "4821"),
             ("medical record number is 48-29-13", "48-29-13"),
             ("chart no. 8812", "8812"),
-            ("Patient ID: X77231", "X77231"),
+            ("Patient ID: X77231", "Patient ID: X77231"),
             ("Acct # 5512-88", "5512-88"),
             ("account number 551288", "551288"),
             ("Accession: CR-26-00412", "CR-26-00412"),

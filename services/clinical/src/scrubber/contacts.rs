@@ -24,6 +24,8 @@ enum Rule {
     ShortPhone,
     /// A word of telephony with its number.
     LabelledPhone,
+    /// A number with a word of telephony behind it.
+    TrailedPhone,
     Handle,
 }
 
@@ -55,20 +57,32 @@ impl Contacts {
                 format!("(?i)(?-u:\\b)(?:[a-z0-9](?:[a-z0-9-]{{0,40}}[a-z0-9])?\\.){{1,6}}{TOP}(?-u:\\b)(?::[0-9]{{2,5}})?(?:/[^\\s<>\"|]*[A-Za-z0-9/])?"),
             ),
             (Rule::Mac, "(?i)(?-u:\\b)(?:(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\\.){2}[0-9a-f]{4})(?-u:\\b)".into()),
-            (Rule::Ip6, "(?i)(?:[0-9a-f]{1,4}:|::)[0-9a-f:.]{0,45}(?:[0-9a-f]|::)(?:/[0-9]{1,3}(?-u:\\b))?".into()),
+            (Rule::Ip6, "(?i)(?:[0-9a-f]{1,4}:|::)[0-9a-f:.]{0,45}(?:[0-9a-f]|:)?(?:%[a-z0-9]{1,16}(?-u:\\b))?(?:/[0-9]{1,3}(?-u:\\b))?".into()),
             (Rule::Ip4, "(?-u:\\b)(?:[0-9]{1,3}\\.){3}[0-9]{1,3}(?-u:\\b)(?:(?::[0-9]{2,5}|/[0-9]{1,2})(?-u:\\b))?".into()),
             (
                 Rule::LabelledPhone,
-                "(?i)(?-u:\\b)(?:tele)?(?:phone|tel|fax|cell|mobile|pager|beeper|facsimile|callback|contact number|extension|ext)(?:[ ]?(?:no|number|num|#))?\\.?(?:[ ]?(?:is|at|:|#|=|\\|)){0,2}[ \\t]{0,2}(?P<v>\\+?[0-9(][0-9() .+-]{2,20}[0-9])(?-u:\\b)(?P<x>[ ]?(?:x|ext\\.?|extension|#)[ ]?[0-9]{1,6}(?-u:\\b))?"
+                "(?i)(?-u:\\b)(?:tele)?(?:phone|tel|fax|cell|mobile|pager|beeper|facsimile|callback|contact number|extension|ext)(?:[ ]?(?:no|number|num|#))?\\.?(?:[ ]?(?:is|at|:|#|=|\\|)){0,2}[ \\t]{0,3}\\n?[ \\t]{0,3}(?P<v>\\+?[0-9(][0-9() .+-]{2,20}[0-9])(?-u:\\b)(?P<x>[ ]?(?:x|ext\\.?|extension|#)[ ]?[0-9]{1,6}(?-u:\\b))?"
                     .into(),
             ),
             (
                 Rule::Phone,
-                "(?i)(?:(?:\\+|(?-u:\\b)00)?(?-u:\\b)?1[ .-]{0,2})?(?:\\([ ]?[0-9]{3}[ ]?\\)[ .-]{0,2}|(?-u:\\b)[0-9]{3}(?:[.-]|[ ]-?[ ]?))[0-9]{3}[ .-]{1,2}[0-9]{4}(?-u:\\b)(?P<x>,?[ ]{0,2}(?:x|ext\\.?|extension|#)[ ]?[0-9]{1,6}(?-u:\\b))?"
+                "(?i)(?:(?:\\+|(?-u:\\b)00)?(?-u:\\b)?1[ .\\n-]{0,2})?(?:\\([ ]?[0-9]{3}[ ]?\\)[ .\\n-]{0,2}|(?-u:\\b)[0-9]{3}(?:[.\\n-]|[ ]-?[ ]?))[0-9]{3}[ .\\n-]{1,2}[0-9]{4}(?:(?P<x>,?[ ]{0,2}(?:x|ext\\.?|extension|#)[ ]?[0-9]{1,6})(?-u:\\b)|(?-u:\\b))"
+                    .into(),
+            ),
+            // `call me on 21 22 23 24`, `messages to 699 95 91 15`.
+            (
+                Rule::LabelledPhone,
+                "(?i)(?-u:\\b)(?:call(?:s|ed|ing)?|ring|reach(?:ed)?|text(?:s|ed)?|messages?|sms|dial(?:ed)?|fax(?:ed)?|phone[sd]?|contact(?:ed)?)(?:[ ](?:me|us|her|him|them|back|up)){0,2}[ ](?:on|at|to|@)[ ](?P<v>\\+?[0-9(][0-9() .-]{5,20}[0-9])(?-u:\\b)(?P<x>[ ]?(?:x|ext\\.?|extension|#)[ ]?[0-9]{1,6}(?-u:\\b))?"
+                    .into(),
+            ),
+            // `416 60 039 office`, `(37) 788-063-Office`.
+            (
+                Rule::TrailedPhone,
+                "(?i)(?P<v>(?:\\+|(?-u:\\b)|\\()[0-9][0-9() .-]{5,20}[0-9])[ ]?[-(]?[ ]?(?:office|fax|mobile|cell|home|desk|work|phone|direct|main|landline)(?-u:\\b)"
                     .into(),
             ),
             // ITU-T E.164: a country code and up to fifteen digits in all.
-            (Rule::Phone, "(?:\\+|(?-u:\\b)00[ ]?)[1-9][0-9]{0,3}(?:[ ./()-]{0,2}[0-9]){6,13}(?-u:\\b)(?P<x>[ ]?(?:x|ext\\.?)[ ]?[0-9]{1,6})?".into()),
+            (Rule::Phone, "(?:\\+|(?-u:\\b)00[ ]?)[1-9][0-9]{0,3}(?:[ ./()-]{0,2}[0-9]){6,13}(?:(?P<x>[ ]?(?:x|ext\\.?)[ ]?[0-9]{1,6})(?-u:\\b)|(?-u:\\b))".into()),
             // Trunk prefix 0, as in Europe and Asia.
             (Rule::Phone, "(?:\\(0[0-9]{1,4}\\)|(?-u:\\b)0[0-9]{1,4})(?:[ .-][0-9]{3,4}[ .-][0-9]{3,4}|(?:[ .-][0-9]{2,3}){3,4})(?-u:\\b)".into()),
             (Rule::Phone, "(?-u:\\b)07[0-9]{3}[ ]?[0-9]{6}(?-u:\\b)".into()),
@@ -115,6 +129,11 @@ fn find_one(
             let value = value?;
             let fits = is_number(&text[value.clone()]);
             return fits.then_some((value.start..range.end, PhiClass::Phone, Kind::Phone));
+        }
+        Rule::TrailedPhone => {
+            let value = value?;
+            let digits = text[value.clone()].bytes().filter(u8::is_ascii_digit).count();
+            return (digits >= 7 && is_free(text, &value)).then_some((value, PhiClass::Phone, Kind::Phone));
         }
         Rule::ShortPhone => {
             let fits = is_free(text, &range) && is_announced(text, range.start) && !has_unit(text, range.end);
@@ -192,8 +211,11 @@ fn is_ip4(text: &str, range: &Range<usize>) -> bool {
 
 fn is_ip6(text: &str, range: &Range<usize>) -> bool {
     let alone = !text[..range.start].ends_with(|c: char| c.is_alphanumeric() || c == ':');
-    let address = text[range.clone()].split('/').next().unwrap_or("");
-    let spoken = address.bytes().any(|b| b.is_ascii_hexdigit()) || address == "::";
+    let address = text[range.clone()].split(['/', '%']).next().unwrap_or("");
+    let prefix = text[range.clone()].contains('/');
+    let spoken = address.bytes().any(|b| b.is_ascii_digit())
+        || address.matches(':').count() > 2
+        || (address == "::" && (prefix || range.len() == text.len()));
     alone
         && spoken
         && !text[range.end..].starts_with(|c: char| c.is_alphanumeric())

@@ -40,8 +40,13 @@ pub(crate) fn has_unit(text: &str, at: usize) -> bool {
     if tail.starts_with(['%', '°', 'µ', 'μ', '×', 'ｘ']) {
         return true;
     }
+    // A unit stands on the line of its number, and only its first letter alone is ever written large (`5 L`; `Ms` is a title).
+    let length = tail.chars().take_while(|c| c.is_alphabetic()).count();
+    let mut letters = tail.chars().take(length.min(2));
+    let title =
+        letters.next().is_some_and(char::is_uppercase) && letters.next().is_some_and(char::is_lowercase);
     let word = word_after(text, at);
-    !word.is_empty() && is_unit(&word)
+    length > 0 && !title && is_unit(&word)
 }
 
 /// Whether a folded word is a unit.

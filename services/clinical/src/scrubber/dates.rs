@@ -46,6 +46,8 @@ enum Layout {
     Fraction,
     /// A month alone behind a word of time.
     Month,
+    /// A day of the week behind a word of time.
+    Weekday,
 }
 
 /// The rules for dates.
@@ -125,9 +127,13 @@ impl Dates {
             "(?:in|since|during|last|this past|past|next|until|by|early|mid|late|through|before|after|around|of|from|every)[ -](?P<m>{FULL_MONTH})"
         );
         let month = format!("(?i)(?-u:\\b){month}(?-u:\\b)");
+        let weekday = "(?i)(?-u:\\b)(?:last|this past|past|next|this|since|until|on)[ ](?P<wd>(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?-u:\\b)";
         Ok(Self {
             rules: RuleSet::new(patterns)?,
-            months: RuleSet::new(vec![(Layout::Month, month)])?,
+            months: RuleSet::new(vec![
+                (Layout::Month, month),
+                (Layout::Weekday, weekday.to_owned()),
+            ])?,
         })
     }
 
@@ -198,6 +204,7 @@ fn judge(
         }
         Layout::DayMonth | Layout::MonthDay => {
             is_calendar_day(day)
+                && !is_numbered(text, &parts)
                 && !glued(range.end)
                 && is_month_word(text, range, &parts)
                 && (parts.year.is_some() || !has_unit(text, range.end))
@@ -211,21 +218,74 @@ fn judge(
                 && (!glued(range.end) || (text[range.end..].starts_with('-') && range_goes_on))
                 && is_date_fraction(text, range, day, month)
         }
+        Layout::Weekday => true,
         Layout::Month => text[parts.month.clone()?].starts_with(char::is_uppercase) || !is_other_word(month),
     };
     if !fits {
         return None;
     }
-    let range = if layout == Layout::Month {
-        parts.month.clone()?
-    } else {
-        range.clone()
+    let range = match layout {
+        // `last March` says which one; of `since March` the month alone does.
+        Layout::Month | Layout::Weekday
+            if text[range.clone()]
+                .get(..4)
+                .is_some_and(|word| word.eq_ignore_ascii_case("last")) =>
+        {
+            range.clone()
+        }
+        Layout::Month => parts.month.clone()?,
+        Layout::Weekday => parts.weekday.clone()?,
+        Layout::Iso | Layout::Numeric | Layout::DayMonth | Layout::MonthDay => {
+            range.start..range.end + clock(&text[range.end..])
+        }
+        _ => range.clone(),
     };
     Some((range, parts))
 }
 
+/// Length of a time of day with seconds right behind a date, which makes a moment of it (`2026-03-14 10:20:30`).
+fn clock(behind: &str) -> usize {
+    let bytes = behind.as_bytes();
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let colon = |at: usize| bytes.get(at) == Some(&b':');
+    let seconds = |hour: usize| {
+        (1..=hour).all(digit)
+            && colon(hour + 1)
+            && digit(hour + 2)
+            && digit(hour + 3)
+            && colon(hour + 4)
+            && digit(hour + 5)
+            && digit(hour + 6)
+    };
+    if !matches!(bytes.first(), Some(b' ' | b'T' | b't')) {
+        return 0;
+    }
+    let Some(hour) = [2, 1].into_iter().find(|&hour| seconds(hour)) else {
+        return 0;
+    };
+    let fraction = bytes.get(hour + 7) == Some(&b'.') && digit(hour + 8);
+    let digits = if fraction {
+        (hour + 8..).take_while(|&at| digit(at)).count() + 1
+    } else {
+        0
+    };
+    let end = hour + 7 + digits;
+    if digit(end) { 0 } else { end }
+}
+
 fn is_calendar_day(day: &str) -> bool {
     day.parse::<u8>().map_or(true, |day| (1..=31).contains(&day))
+}
+
+/// Whether the number before the month numbers a list, and the date follows (`1. March 14, 2026`).
+fn is_numbered(text: &str, parts: &DateParts) -> bool {
+    let (Some(day), Some(month)) = (&parts.day, &parts.month) else {
+        return false;
+    };
+    let listed = day.start < month.start && text[day.end..month.start].starts_with('.');
+    let behind = text[month.end..].trim_start_matches([' ', '.']);
+    let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
+    listed && (1..3).contains(&digits) && !behind[digits..].starts_with(['/', '-'])
 }
 
 /// Month words that mean something else in small letters.
@@ -301,7 +361,7 @@ mod tests {
             ("on the third of July", "the third of July"),
             ("on July twenty-first, 2020", "July twenty-first, 2020"),
             ("in March she", "March"),
-            ("last september", "september"),
+            ("last september", "last september"),
             ("seen on 3/14 by", "3/14"),
             ("compared to 3/14 film", "3/14"),
             ("admitted 3/4 with", "3/4"),

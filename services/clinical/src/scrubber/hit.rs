@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Name,
     /// Digit by digit and letter by letter.
     Code,
+    /// A label, up to this byte, which stays, and a code behind it.
+    Labelled(usize),
     /// Digits, as a number that is never assigned.
     Phone,
     Email,

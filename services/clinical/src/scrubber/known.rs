@@ -8,7 +8,12 @@ use super::lexicon::{Classes, Lexicon, is_placeholder};
 use super::spelling::{is_unspaced, spellings};
 use super::surrogate::is_title;
 use super::token::{Case, Token, fold, fold_into, gap, is_name_gap, tokens};
+use super::typo::is_near;
+use super::words::{Gap, Word, Words};
 use crate::{Known, PhiClass};
+
+/// Letters of the shortest name that is recognised in spite of a slip: of two letters one is too much to miss.
+const SHORTEST: usize = 3;
 
 /// A known name's part.
 #[derive(Clone, Copy)]
@@ -17,11 +22,15 @@ struct Part {
     patient: bool,
     /// Also a word of the language: needs a capital and no eponym around it, or a neighbour that is known too.
     common: bool,
+    /// Never alone: a nickname or a misspelling that is a word itself needs a title or a neighbour that is known.
+    shy: bool,
 }
 
 /// The known names of one patient, ready to be sought.
 pub(crate) struct KnownNames {
     parts: HashMap<String, Part>,
+    /// By letters, those long enough to be recognised in spite of a slip.
+    sought: Vec<(String, Part)>,
     /// First letters of known parts.
     initials: HashSet<char>,
     /// Parts in the order in which they were told, for initials.
@@ -34,6 +43,7 @@ impl KnownNames {
     pub(crate) fn new(known: &Known<'_>, lexicon: &Lexicon) -> Self {
         let mut this = Self {
             parts: HashMap::new(),
+            sought: Vec::new(),
             initials: HashSet::new(),
             order: Vec::new(),
             unspaced: Vec::new(),
@@ -43,6 +53,13 @@ impl KnownNames {
                 this.add(name, patient, lexicon);
             }
         }
+        this.sought = this
+            .parts
+            .iter()
+            .filter(|(part, _)| part.len() >= SHORTEST && part.is_ascii())
+            .map(|(part, &how)| (part.clone(), how))
+            .collect();
+        this.nicknames(lexicon);
         this
     }
 
@@ -61,13 +78,18 @@ impl KnownNames {
             }
         }
         // Words are separated by blanks; a hyphen or an apostrophe within one may be written or not.
-        for word in name.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '/' | '(' | ')' | '"'))
-        {
+        let words: Vec<&str> = name
+            .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '/' | '(' | ')' | '"'))
+            .filter(|word| word.chars().any(char::is_alphanumeric))
+            .collect();
+        for (place, word) in words.iter().enumerate() {
+            let (first, last) = (place == 0, place + 1 == words.len());
             let pieces: Vec<String> = tokens(word)
                 .into_iter()
                 .filter(Token::is_word)
                 .map(|token| fold(&word[token.range()]))
-                .filter(|piece| !is_title(piece) && !is_placeholder(piece))
+                .filter(|piece| !is_no_name(piece, word, first, last, words.len()))
+                .filter(|piece| !is_placeholder(piece))
                 .collect();
             let joined = pieces.concat();
             if pieces.len() > 1 {
@@ -89,6 +111,84 @@ impl KnownNames {
         }
     }
 
+    /// Adds the other forms of every given name that was told.
+    fn nicknames(&mut self, lexicon: &Lexicon) {
+        let told: Vec<(String, Part)> = self
+            .parts
+            .iter()
+            .map(|(part, &how)| (part.clone(), how))
+            .collect();
+        for (name, how) in told {
+            for other in lexicon.nicknames(&name) {
+                let classes = lexicon.classes(other);
+                let word = classes.is(Classes::COMMON.or(Classes::ORDINARY).or(Classes::CLINICAL))
+                    || classes.frequency(Classes::ENGLISH) > 1;
+                self.parts.entry((*other).to_owned()).or_insert(Part {
+                    patient: how.patient,
+                    common: true,
+                    shy: word,
+                });
+            }
+        }
+    }
+
+    /// The known part that a word is, whatever slip it was written with.
+    fn look_up(&self, folded: &str, word: &Word) -> Option<Part> {
+        if let Some(&part) = self.parts.get(folded) {
+            return Some(part);
+        }
+        let length = folded.len();
+        if length + 1 < SHORTEST || !folded.is_ascii() {
+            return None;
+        }
+        let (_, part) = self
+            .sought
+            .iter()
+            .filter(|(part, _)| part.len().abs_diff(length) < 2)
+            .find(|(part, _)| is_near(part.as_bytes(), folded.as_bytes()))?;
+        // A word of its own right is another word, unless the names beside it say that it is one.
+        let lists = Classes::COMMON
+            .or(Classes::ENGLISH)
+            .or(Classes::CLINICAL)
+            .or(Classes::EPONYM)
+            .or(Classes::LABEL)
+            .or(Classes::RELATION);
+        let other = word.classes.is(lists) || (length < 5 && word.case == Case::Lower);
+        if other && word.case == Case::Lower {
+            return None;
+        }
+        Some(Part {
+            common: part.common || length < 5,
+            shy: other,
+            ..*part
+        })
+    }
+
+    /// Adds very short parts with a slip, which only a known name beside them gives away (`Ann Li`, typed `Ann Lo`).
+    fn beside(&self, words: &Words<'_>, mut parts: Vec<Option<Part>>) -> Vec<Option<Part>> {
+        let known: Vec<usize> = (0..parts.len()).filter(|&at| parts[at].is_some()).collect();
+        for at in known {
+            for other in [at.checked_sub(1), at.checked_add(1)].into_iter().flatten() {
+                let (Some(word), Some(token)) = (words.words.get(other), words.tokens.get(other)) else {
+                    continue;
+                };
+                let near = words.words.get(at.max(other)).is_some_and(|word| {
+                    matches!(word.gap, Gap::Blank | Gap::Comma | Gap::Hyphen | Gap::Line)
+                });
+                let short = word.length < 4 && matches!(word.case, Case::Title | Case::Upper | Case::Initial);
+                if parts[other].is_some() || !near || !short {
+                    continue;
+                }
+                let folded = fold(&words.text[token.range()]);
+                let slip = self.parts.iter().find(|(part, _)| {
+                    (2..4).contains(&part.len()) && is_near(part.as_bytes(), folded.as_bytes())
+                });
+                parts[other] = slip.map(|(_, &part)| Part { shy: true, ..part });
+            }
+        }
+        parts
+    }
+
     fn part(&mut self, folded: &str, patient: bool, lexicon: &Lexicon) {
         let Some(first) = folded.chars().next() else {
             return;
@@ -100,10 +200,11 @@ impl KnownNames {
         let common = lexicon
             .classes(folded)
             .is(Classes::COMMON.or(Classes::EPONYM).or(Classes::ORDINARY));
-        let part = self
-            .parts
-            .entry(folded.to_owned())
-            .or_insert_with(|| Part { patient, common });
+        let part = self.parts.entry(folded.to_owned()).or_insert_with(|| Part {
+            patient,
+            common,
+            shy: false,
+        });
         part.patient |= patient;
         if !self.order.iter().any(|known| known == folded) {
             self.order.push(folded.to_owned());
@@ -121,7 +222,8 @@ impl KnownNames {
     }
 
     /// The known names in `text`.
-    pub(crate) fn find(&self, text: &str, tokens: &[Token], lexicon: &Lexicon, hits: &mut Vec<Hit>) {
+    pub(crate) fn find(&self, words: &Words<'_>, lexicon: &Lexicon, hits: &mut Vec<Hit>) {
+        let (text, tokens) = (words.text, words.tokens.as_slice());
         for name in &self.unspaced {
             hits.extend(
                 text.match_indices(name.as_str())
@@ -134,14 +236,16 @@ impl KnownNames {
         let mut buffer = String::new();
         let parts: Vec<Option<Part>> = tokens
             .iter()
-            .map(|token| {
+            .zip(&words.words)
+            .map(|(token, word)| {
                 if !token.is_word() {
                     return None;
                 }
                 fold_into(&text[token.range()], &mut buffer);
-                self.parts.get(buffer.as_str()).copied()
+                self.look_up(&buffer, word)
             })
             .collect();
+        let parts = self.beside(words, parts);
         let search = Search {
             text,
             tokens,
@@ -164,6 +268,18 @@ impl KnownNames {
             hits.extend(range.map(name_hit));
             at = last + 1;
         }
+    }
+}
+
+/// Whether a piece of a told name is a title before it or a degree behind it. `Doctor`, `Miss`, `Do` and `Jr` are names of
+/// people too: each counts as a title only where titles stand, beside a whole name.
+fn is_no_name(piece: &str, word: &str, first: bool, last: bool, words: usize) -> bool {
+    match piece {
+        "doctor" | "miss" | "professor" | "sir" | "dame" => first && words > 2,
+        "jr" | "sr" | "ii" | "iii" | "md" | "rn" | "np" | "phd" => !first,
+        "do" => word.contains("DO") && last && words > 2,
+        "rev" | "fr" | "prof" | "mx" => first && (words > 2 || word.ends_with('.')),
+        _ => is_title(piece),
     }
 }
 
@@ -271,6 +387,9 @@ impl Search<'_> {
         let (token, Some(part)) = (&self.tokens[at], self.parts[at]) else {
             return false;
         };
+        if part.shy {
+            return false;
+        }
         let folded = fold(&self.text[token.range()]);
         let letters = folded.chars().count();
         if part.common {
@@ -310,13 +429,20 @@ impl Search<'_> {
         if !self.classes_of(token).is(Classes::EPONYM) {
             return false;
         }
-        self.tokens[at + 1..].iter().take(3).any(|next| {
-            let near = self
-                .text
-                .get(token.end..next.start)
-                .is_some_and(|between| between.len() < 24 && !between.contains(['.', ',', ';', ':']));
-            near && self.classes_of(next).is(Classes::EPONYM_NOUN)
-        })
+        // The noun follows at once, or behind a possessive or another name of the term.
+        for next in &self.tokens[at + 1..] {
+            let near = self.text.get(token.end..next.start).is_some_and(|between| {
+                between.len() < 24 && !between.contains(['.', ',', ';', ':', '(', ')', '\n', '\t'])
+            });
+            let classes = self.classes_of(next);
+            if !near || classes.is(Classes::EPONYM_NOUN) {
+                return near;
+            }
+            if !classes.is(Classes::EPONYM) && next.end - next.start > 1 {
+                return false;
+            }
+        }
+        false
     }
 }
 
@@ -333,7 +459,8 @@ mod tests {
         let lexicon = Lexicon::new();
         let view = super::super::view::View::new(text);
         let mut hits = Vec::new();
-        KnownNames::new(&known, &lexicon).find(view.text(), &tokens(view.text()), &lexicon, &mut hits);
+        let words = Words::new(view.text(), &lexicon);
+        KnownNames::new(&known, &lexicon).find(&words, &lexicon, &mut hits);
         super::super::hit::resolve(view.text(), hits)
             .into_iter()
             .map(|hit| view.text()[hit.range].to_owned())
@@ -378,6 +505,37 @@ mod tests {
     }
 
     #[test]
+    fn slips_and_nicknames_are_found() {
+        for (name, text, wanted) in [
+            (
+                "William Ferncastle",
+                "Bill Ferncastle was seen",
+                "Bill Ferncastle",
+            ),
+            ("Ann Ferncastle", "Mrs. Fencastle agrees", "Fencastle"),
+            ("Ann Ferncastle", "FERNCASLTE WAS SEEN", "FERNCASLTE"),
+            ("Ann Ferncastle", "for ferncastlle today", "ferncastlle"),
+            ("Ann Ferncastle", "the ferncastles' dog", "ferncastles"),
+            ("Mary Hart", "Mary Heart was seen", "Mary Heart"),
+            ("Mary Hart", "Mray was seen", "Mray"),
+        ] {
+            assert_eq!(found(&[name], &[], text), [wanted], "{text}");
+        }
+        for (name, text) in [
+            ("Mary Hart", "Heart size is normal"),
+            ("Mary Hart", "HEART SIZE IS NORMAL"),
+            ("Bill Lunn", "Lung bases are clear. The bill was paid."),
+            ("William Ferncastle", "Will need therapy. Bill was paid."),
+        ] {
+            assert!(
+                found(&[name], &[], text).is_empty(),
+                "{text}: {:?}",
+                found(&[name], &[], text)
+            );
+        }
+    }
+
+    #[test]
     fn ordinary_words_and_eponyms_are_left() {
         for (name, text) in [
             ("Ann Foley", "Foley catheter in place"),
@@ -387,7 +545,7 @@ mod tests {
             ("John Heart", "heart size normal"),
             ("John Heart", "HEART SIZE NORMAL"),
             ("An Do", "an effusion, do not"),
-            ("John Ferncastle", "the ferncastles' and Ferncastleton"),
+            ("John Ferncastle", "Ferncastleton in the ferns"),
         ] {
             assert!(
                 found(&[name], &[], text).is_empty(),

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::context::has_unit;
 use super::hit::{Hit, Kind};
 use super::known_address::{Phrase, is_street_type, phrase_at, street_word};
 use super::lexicon::{Classes, Lexicon};
-use super::token::{Token, fold, tokens};
+use super::token::{Case, Token, fold, tokens};
+use super::typo::is_near;
 use crate::{Known, PhiClass};
 
 /// A value to be sought as a run of letters and digits, whatever separates them.
@@ -24,6 +26,8 @@ pub(crate) struct KnownValues<'k> {
     values: HashMap<char, Vec<Value>>,
     phrases: HashMap<String, Vec<Phrase>>,
     contacts: Vec<&'k str>,
+    /// Digits of the identifiers that have six or more.
+    numbers: Vec<String>,
 }
 
 /// Fewest letters and digits of a value that is sought without a label; the rules of format find shorter ones by
@@ -39,10 +43,14 @@ impl<'k> KnownValues<'k> {
             values: HashMap::new(),
             phrases: HashMap::new(),
             contacts: Vec::new(),
+            numbers: Vec::new(),
         };
         for identifier in &known.identifiers {
             let whole = canonical(identifier, true);
             let digits: String = identifier.chars().filter(char::is_ascii_digit).collect();
+            if digits.len() > 5 {
+                this.numbers.push(digits.clone());
+            }
             this.value(whole, PhiClass::Mrn, Kind::Code, true);
             // The digits alone identify where they are many (`MR-00123456` written `123456`).
             this.value(canonical(&digits, true), PhiClass::Mrn, Kind::Code, true);
@@ -184,12 +192,23 @@ impl<'k> KnownValues<'k> {
         for at in 0..tokens.len() {
             let folded = fold(&text[tokens[at].range()]);
             self.values_at(text, tokens, at, &folded, hits);
+            if tokens[at].case == Case::Digits && self.is_slip(&folded) && !has_unit(text, tokens[at].end) {
+                hits.push(Hit::known(tokens[at].range(), PhiClass::Other, Kind::Code));
+            }
             for phrase in self.phrases.get(&street_word(&folded)).into_iter().flatten() {
                 if let Some(range) = phrase_at(text, tokens, at, phrase) {
                     hits.push(Hit::known(range, PhiClass::Location, phrase.kind.clone()));
                 }
             }
         }
+    }
+
+    /// Whether a run of digits is a known number of six digits or more, written with one slip.
+    fn is_slip(&self, digits: &str) -> bool {
+        digits.len() > 4
+            && self.numbers.iter().any(|number| {
+                number.len() > 5 && number != digits && is_near(number.as_bytes(), digits.as_bytes())
+            })
     }
 
     fn values_at(&self, text: &str, tokens: &[Token], at: usize, folded: &str, hits: &mut Vec<Hit>) {

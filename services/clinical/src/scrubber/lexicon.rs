@@ -1,10 +1,11 @@
 //! Word lists: what is no name, what is an eponym, what announces a name, what says what a place is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// The lists that a word stands in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Classes(u16);
+pub(crate) struct Classes(u32);
 
 impl Classes {
     /// Starts sentences, headings or drug orders: no name on its own.
@@ -35,6 +36,42 @@ impl Classes {
     /// Far more often a word than a name.
     pub(crate) const ORDINARY: Self = Self(1 << 12);
 
+    /// A word of English that dictionaries write in small letters; frequency 1 to 3 in two bits.
+    pub(crate) const ENGLISH: Self = Self(0b11 << 13);
+    /// A family name; frequency 1 to 3.
+    pub(crate) const SURNAME: Self = Self(0b11 << 15);
+    /// A given name; frequency 1 to 3.
+    pub(crate) const FORENAME: Self = Self(0b11 << 17);
+    /// A word of clinical language: a drug, an organ, a disease, a test.
+    pub(crate) const CLINICAL: Self = Self(1 << 19);
+    /// Part of the name of a city or a county; frequency 1 to 3.
+    pub(crate) const CITY: Self = Self(0b11 << 20);
+    /// A country, a state, a people or a language.
+    pub(crate) const WIDE: Self = Self(1 << 22);
+
+    /// No list.
+    pub(crate) const EMPTY: Self = Self(0);
+
+    /// The bits.
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Without any of `lists`.
+    pub(crate) const fn without(self, lists: Self) -> Self {
+        Self(self.0 & !lists.0)
+    }
+
+    /// The frequency, 0 to 3, in one of the lists that have it.
+    pub(crate) const fn frequency(self, list: Self) -> u32 {
+        (self.0 & list.0) >> list.0.trailing_zeros()
+    }
+
+    /// The bits.of `list` for a frequency of 1 to 3.
+    const fn at_frequency(list: Self, frequency: u32) -> Self {
+        Self(frequency << list.0.trailing_zeros())
+    }
+
     /// Either list.
     pub(crate) const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -48,9 +85,13 @@ impl Classes {
 
 /// The word lists of this build. All words are folded.
 pub(crate) struct Lexicon {
-    words: HashMap<&'static str, Classes>,
+    words: HashMap<u64, Classes, BuildHasherDefault<Identity>>,
     names: Vec<&'static str>,
     places: Vec<&'static str>,
+    /// Other forms of given names.
+    nicknames: HashMap<&'static str, Vec<&'static str>>,
+    /// Hashes of a name in a clinical term and of what stands behind it there: a noun or another name.
+    terms: HashSet<u64, BuildHasherDefault<Identity>>,
 }
 
 const LISTS: [(Classes, &str); 13] = [
@@ -72,16 +113,105 @@ const LISTS: [(Classes, &str); 13] = [
     (Classes::PLACE, include_str!("../lexicon/places.txt")),
 ];
 
+/// Lists with frequencies: a line `@3` starts the frequent words, `@2` those in between, `@1` the rare ones.
+const GRADED: [(Classes, &str); 4] = [
+    (Classes::ENGLISH, include_str!("../lexicon/english.txt")),
+    (Classes::SURNAME, include_str!("../lexicon/surnames.txt")),
+    (Classes::FORENAME, include_str!("../lexicon/forenames.txt")),
+    (Classes::CITY, include_str!("../lexicon/cities.txt")),
+];
+
+/// Large lists without frequencies.
+const PLAIN: [(Classes, &str); 5] = [
+    (Classes::CLINICAL, include_str!("../lexicon/radiology.txt")),
+    (Classes::CLINICAL, include_str!("../lexicon/shorthand.txt")),
+    (Classes::CLINICAL, include_str!("../lexicon/drugs.txt")),
+    (Classes::CLINICAL, include_str!("../lexicon/clinical.txt")),
+    (Classes::WIDE, include_str!("../lexicon/wide.txt")),
+];
+
+/// Words are found by a hash of 64 bits: among half a million of them two alike are a chance of one in 10^8.
+pub(crate) fn hash_of(folded: &[u8]) -> u64 {
+    const K: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut hash = folded.len() as u64;
+    for chunk in folded.chunks(8) {
+        let part = chunk.iter().fold(0_u64, |all, &b| (all << 8) | u64::from(b));
+        hash = (hash.rotate_left(29) ^ part).wrapping_mul(K);
+        hash ^= hash >> 32;
+    }
+    hash.wrapping_mul(0xD6E8_FEB8_6659_FD93) ^ (hash >> 29)
+}
+
+/// One hash of two in order.
+const fn pair(first: u64, second: u64) -> u64 {
+    (first.rotate_left(23) ^ second).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+/// The keys are hashes already.
+#[derive(Default)]
+struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = hash_of(bytes);
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
 impl Lexicon {
     pub(crate) fn new() -> Self {
-        let mut words: HashMap<&'static str, Classes> = HashMap::new();
-        for (class, list) in LISTS {
+        let mut words: HashMap<u64, Classes, _> =
+            HashMap::with_capacity_and_hasher(1 << 18, BuildHasherDefault::<Identity>::default());
+        let mut add = |word: &str, class: Classes| {
+            let lists = words.entry(hash_of(word.as_bytes())).or_default();
+            lists.0 |= class.0;
+        };
+        for (class, list) in LISTS.into_iter().chain(PLAIN) {
             for word in words_of(list) {
-                words.entry(word).or_default().0 |= class.0;
+                add(word, class);
+            }
+        }
+        for (class, list) in GRADED {
+            let mut graded = class;
+            for word in words_of(list) {
+                match word.strip_prefix('@') {
+                    Some(grade) => graded = Classes::at_frequency(class, grade.parse().unwrap_or(1)),
+                    None => add(word, graded),
+                }
+            }
+        }
+        let mut terms = HashSet::default();
+        for line in include_str!("../lexicon/eponym_phrases.txt").lines() {
+            let Some((names, nouns)) = line.split_once(": ") else {
+                continue;
+            };
+            let names: Vec<u64> = names.split(' ').map(|name| hash_of(name.as_bytes())).collect();
+            for (at, &name) in names.iter().enumerate() {
+                terms.extend(names.iter().skip(at + 1).map(|&next| pair(name, next)));
+                terms.extend(nouns.split(' ').map(|noun| pair(name, hash_of(noun.as_bytes()))));
+            }
+        }
+        let mut nicknames: HashMap<&'static str, Vec<&'static str>> = HashMap::new();
+        for line in include_str!("../lexicon/nicknames.txt").lines() {
+            let Some((name, others)) = line.split_once(": ") else {
+                continue;
+            };
+            for other in others.split(' ') {
+                nicknames.entry(name).or_default().push(other);
+                nicknames.entry(other).or_default().push(name);
             }
         }
         Self {
             words,
+            nicknames,
+            terms,
             names: words_of(include_str!("../lexicon/surrogate_names.txt")).collect(),
             places: words_of(include_str!("../lexicon/surrogate_places.txt")).collect(),
         }
@@ -102,7 +232,22 @@ impl Lexicon {
         if is_placeholder(folded) {
             return Classes::COMMON;
         }
-        self.words.get(folded).copied().unwrap_or_default()
+        self.hashed(hash_of(folded.as_bytes()))
+    }
+
+    /// Other forms of a folded given name.
+    pub(crate) fn nicknames(&self, name: &str) -> &[&'static str] {
+        self.nicknames.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a name with the hash `name` makes a clinical term with the word with the hash `next`.
+    pub(crate) fn is_term(&self, name: u64, next: u64) -> bool {
+        self.terms.contains(&pair(name, next))
+    }
+
+    /// The lists that the word with this [`hash_of`] stands in.
+    pub(crate) fn hashed(&self, hash: u64) -> Classes {
+        self.words.get(&hash).copied().unwrap_or_default()
     }
 }
 
@@ -125,8 +270,13 @@ mod tests {
     #[test]
     fn lists_are_folded_words() {
         let lexicon = Lexicon::new();
-        for (word, classes) in &lexicon.words {
+        let lists = LISTS.into_iter().chain(PLAIN).chain(GRADED);
+        for word in lists
+            .flat_map(|(_, list)| words_of(list))
+            .filter(|word| !word.starts_with('@'))
+        {
             assert!(word.bytes().all(|b| b.is_ascii_lowercase()), "{word}");
+            let classes = lexicon.classes(word);
             assert!(
                 !(classes.is(Classes::GIVEN) && classes.is(Classes::COMMON)),
                 "{word}"

@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use super::context::listed;
 use super::hit::{Hit, Kind};
-use super::lexicon::{Classes, Lexicon};
+use super::lexicon::Classes;
 use super::name_run::{LONGEST, Trust};
 use super::surrogate::is_title;
-use super::token::{Case, Token, fold, fold_into, gap};
+use super::token::{Case, Token, fold, gap};
+use super::words::{Word, Words};
 use crate::PhiClass;
 
 /// Words that lead from a label to a name.
@@ -26,28 +27,15 @@ const LEADERS: &str =
 pub(crate) struct Names<'s> {
     pub(super) text: &'s str,
     pub(super) tokens: &'s [Token],
-    /// The lists that each token's word stands in.
-    classes: Vec<Classes>,
+    words: &'s [Word],
 }
 
 impl<'s> Names<'s> {
-    pub(crate) fn new(text: &'s str, tokens: &'s [Token], lexicon: &Lexicon) -> Self {
-        let mut word = String::new();
-        let classes = tokens
-            .iter()
-            .map(|token| {
-                if token.is_word() {
-                    fold_into(&text[token.range()], &mut word);
-                    lexicon.classes(&word)
-                } else {
-                    Classes::default()
-                }
-            })
-            .collect();
+    pub(crate) fn new(words: &'s Words<'s>) -> Self {
         Self {
-            text,
-            tokens,
-            classes,
+            text: words.text,
+            tokens: &words.tokens,
+            words: &words.words,
         }
     }
 
@@ -75,7 +63,7 @@ impl<'s> Names<'s> {
     }
 
     pub(super) fn is(&self, at: usize, lists: Classes) -> bool {
-        self.classes.get(at).is_some_and(|classes| classes.is(lists))
+        self.words.get(at).is_some_and(|word| word.classes.is(lists))
     }
 
     pub(super) fn case(&self, at: usize) -> Option<Case> {
@@ -290,12 +278,12 @@ pub(super) fn is_colon(gap: &str) -> bool {
 mod tests {
     use super::*;
     use crate::scrubber::hit::resolve;
-    use crate::scrubber::token::tokens;
+    use crate::scrubber::lexicon::Lexicon;
 
     fn names(text: &str) -> Vec<&str> {
         let mut hits = Vec::new();
-        let tokens = tokens(text);
-        Names::new(text, &tokens, &Lexicon::new()).find(&mut hits);
+        let lexicon = Lexicon::new();
+        Names::new(&Words::new(text, &lexicon)).find(&mut hits);
         resolve(text, hits)
             .into_iter()
             .map(|hit| &text[hit.range])

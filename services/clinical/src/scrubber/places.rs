@@ -25,6 +25,12 @@ const STREET: &str = "(?:Streets?|St|Avenue|Ave|Av|Road|Rd|Boulevard|Blvd|Lane|L
                       Hwy|Circle|Cir|Square|Sq|Trail|Trl|Pike|Turnpike|Loop|Alley|Crescent|Close|Row|Plaza|Path|Run|Ridge|Crossing|Walk|Mews|\
                       STREET|AVENUE|AVE|ROAD|RD|BOULEVARD|BLVD|LANE|LN|DRIVE|COURT|PARKWAY|PKWY|HIGHWAY|HWY|CIRCLE|TERRACE)";
 
+/// Countries before a postal code.
+const COUNTRY: &str = "(?:Argentina|Australia|Austria|Belgium|Bolivia|Brazil|Bulgaria|Canada|Chile|China|Colombia|Croatia|Cyprus|Czech(?:ia| Republic)|\
+                       Denmark|Ecuador|Egypt|Estonia|Finland|France|Germany|Greece|Greenland|Hungary|Iceland|India|Ireland|Israel|Italy|Japan|\
+                       Latvia|Lithuania|Luxembourg|Mexico|Morocco|Netherlands|New Zealand|Norway|Poland|Portugal|Romania|Russia|Serbia|Singapore|\
+                       Slovakia|Slovenia|South Africa|Spain|Sweden|Switzerland|Tunisia|Turkey|Ukraine|United Kingdom|United States|Uruguay|USA|UK)";
+
 const FACILITY: &str = "(?:Hospital Cent(?:er|re)|Hospitals?|Clinics?|Med(?:ical)? Ctr|Medical Cent(?:er|re)|Medical Group|Medical Associates|Med Center|Medical Campus|Health Cent(?:er|re)|Health System|Health Network|Health Services|Health Care|Healthcare|Medical Pavilion|Pavilion|\
                         Health|Infirmary|Nursing Home|Nursing Facility|Rehabilitation Cent(?:er|re)|Rehabilitation|Rehab|Hospice|Surgery Cent(?:er|re)|Day Surgery|Cancer (?:Center|Centre|Institute)|Heart (?:Center|Institute)|\
                         Sleep Cent(?:er|re)|Imaging Cent(?:er|re)|Imaging|Radiology|Dialysis|Pediatrics|Family Medicine|Family Practice|Primary Care|Home Health|Senior Cent(?:er|re)|Senior Living|Assisted Living|Urgent Care|Surgical Cent(?:er|re)|\
@@ -45,6 +51,11 @@ enum Rule {
     Facility,
     Lives,
     PostcodeUk,
+    /// A mailing address of the armed forces.
+    Military,
+    Corner,
+    Country,
+    Suite,
 }
 
 /// The rules for places.
@@ -91,6 +102,23 @@ impl Places {
                 ),
             ),
             (Rule::County, format!("(?-u:\\b){city}[ ]County(?-u:\\b)")),
+            // Armed forces (USPS Publication 28, section 225): unit or ship, then APO, FPO or DPO with AA, AE or AP.
+            (
+                Rule::Military,
+                "(?i)(?:(?-u:\\b)(?:PSC|Unit|CMR|USN?[SV]|USCGC)[ ][^\\n,]{1,30}(?:,?[ ]Box[ ][0-9]{1,6})?[ ,\\t\\n]{1,4})?(?-u:\\b)(?:APO|FPO|DPO)[ ,]{1,2}A[AEP](?-u:\\b)(?:[ ][0-9]{5}(?:-[0-9]{4})?(?-u:\\b))?".into(),
+            ),
+            (
+                Rule::Corner,
+                "(?-u:\\b)[Tt]he corner of [^\\n,.;?!]{2,60}(?:\\.[ ]and[ ][^\\n,.;?!]{2,40})?".into(),
+            ),
+            (
+                Rule::Country,
+                format!("(?i)(?-u:\\b){COUNTRY}[ ,]{{1,2}}(?P<z>[0-9]{{4,6}})(?-u:\\b)"),
+            ),
+            (
+                Rule::Suite,
+                "(?-u:\\b)(?:Apartment|APARTMENT|Apt|APT|apt|Suite|SUITE|Ste|STE)\\.?[ ]?#?[ ]?(?:[0-9]{1,5}[A-Za-z]?|[A-Z][0-9]{1,4})(?-u:\\b)".into(),
+            ),
             (
                 Rule::PostcodeUk,
                 "(?-u:\\b)(?:GIR ?0AA|[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][ABD-HJLNP-UW-Z]{2})(?-u:\\b)".into(),
@@ -114,8 +142,12 @@ impl Places {
             ),
             (
                 Rule::Zip,
-                "(?i)(?-u:\\b)(?:zip(?:[ -]?code)?|post(?:al[ ]?)?code)[ ]?[:#=|]?[ ]?(?:is[ ])?(?P<z>[0-9]{5}(?:-[0-9]{3,4})?|[0-9]{4,6})(?-u:\\b)"
+                "(?i)(?-u:\\b)(?:zip(?:[ -]?code)?|post(?:al[ ]?)?code)[ ]?[:#=|]?[ ]?(?:is[ ])?(?P<z>[0-9]{5}(?:-[0-9]{3,4})?|[0-9]{4,6}|[0-9]{3}[ ][0-9]{2,3})(?-u:\\b)"
                     .into(),
+            ),
+            (
+                Rule::Zip,
+                "(?i)(?-u:\\b)(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|resident|address|moved|located)[ ](?:in|at|to|of|near)[ ](?P<z>[0-9]{5}(?:-[0-9]{4})?)(?-u:\\b)".into(),
             ),
         ];
         Ok(Self {
@@ -131,8 +163,8 @@ impl Places {
                 let named = group(captures, "c");
                 let found = match rule {
                     Rule::Street => is_street(text, &range).then_some((range, Kind::Street)),
-                    Rule::Box => Some((range, Kind::Street)),
-                    Rule::Zip => group(captures, "z").map(|zip| (zip, Kind::Code)),
+                    Rule::Box | Rule::Military | Rule::Corner | Rule::Suite => Some((range, Kind::Street)),
+                    Rule::Zip | Rule::Country => group(captures, "z").map(|zip| (zip, Kind::Code)),
                     Rule::PostcodeUk => {
                         let sure = text[range.clone()].contains(' ') || is_postal(text, range.start);
                         sure.then_some((range, Kind::Code))

@@ -58,6 +58,10 @@ impl<'k> Surrogates<'k> {
         let new = match &hit.kind {
             Kind::Name => self.name(old),
             Kind::Code => self.code(old),
+            Kind::Labelled(value) => {
+                let (label, value) = old.split_at_checked(*value).unwrap_or(("", old));
+                [label, &self.code(value)].concat()
+            }
             Kind::Phone => self.phone(old),
             Kind::Email => self.email(old),
             Kind::Url => self.url(old),

@@ -1,0 +1,320 @@
+//! Finds of the statistical tagger.
+
+use super::codes::is_year;
+use super::context::has_unit;
+use super::hit::{Hit, Kind};
+use super::lexicon::{Classes, Lexicon};
+use super::tagger::{Tag, Tagger};
+use super::token::Case;
+use super::words::{Gap, Words};
+use crate::PhiClass;
+
+/// What `hits` say about every word.
+pub(super) fn covered(words: &Words<'_>, hits: &[Hit]) -> Vec<Tag> {
+    let mut covered = vec![Tag::Other; words.tokens.len()];
+    for hit in hits {
+        let from = words.tokens.partition_point(|token| token.end <= hit.range.start);
+        for (token, tag) in words.tokens[from..].iter().zip(&mut covered[from..]) {
+            if token.start >= hit.range.end {
+                break;
+            }
+            *tag = match hit.class {
+                PhiClass::Name => Tag::Name,
+                PhiClass::Location => Tag::Place,
+                _ => Tag::Format,
+            };
+        }
+    }
+    covered
+}
+
+/// Adds the names and places that `tagger` sees beside those in `hits`.
+pub(super) fn find(tagger: &Tagger, lexicon: &Lexicon, words: &Words<'_>, hits: &mut Vec<Hit>) {
+    let covered = covered(words, hits);
+    let mut tags: Vec<Tag> = tagger
+        .tag(lexicon, words, &covered)
+        .into_iter()
+        .map(|tagged| tagged.tag)
+        .collect();
+    complete(words, &mut tags);
+    let own = |at: usize| {
+        let tag = tags.get(at).copied().unwrap_or_default();
+        (covered.get(at) == Some(&Tag::Other)).then_some(tag)
+    };
+    let mut at = 0;
+    while at < tags.len() {
+        let tag = own(at).unwrap_or(Tag::Other);
+        let (class, kind) = match tag {
+            Tag::Name => (PhiClass::Name, Kind::Name),
+            Tag::Place => (PhiClass::Location, Kind::Place),
+            Tag::Other | Tag::Format => {
+                at += 1;
+                continue;
+            }
+        };
+        let first = at;
+        while own(at + 1) == Some(tag) && joins(words, at + 1, tag) {
+            at += 1;
+        }
+        hits.push(Hit::found(
+            words.tokens[first].start..words.tokens[at].end,
+            class,
+            kind,
+        ));
+        at += 1;
+    }
+}
+
+/// Small parts that belong to what stands around them: `van der` between two names, an initial beside one, `Jr` behind
+/// one, `de la` within a place.
+fn complete(words: &Words<'_>, tags: &mut [Tag]) {
+    let near = |at: usize| {
+        words.words.get(at).is_some_and(|word| {
+            matches!(
+                word.gap,
+                Gap::Blank | Gap::Stop | Gap::Hyphen | Gap::Nothing | Gap::Quote
+            )
+        })
+    };
+    for at in 0..tags.len() {
+        let tag = tags[at];
+        if !matches!(tag, Tag::Name | Tag::Place) {
+            continue;
+        }
+        // A run of small words up to the next part of the same kind.
+        let bridge = (1..4)
+            .take_while(|&step| near(at + step))
+            .find(|&step| tags.get(at + step) == Some(&tag));
+        if let Some(steps) = bridge.filter(|&steps| steps > 1) {
+            let small = (1..steps).all(|step| {
+                words.words.get(at + step).is_some_and(|word| {
+                    word.classes.is(Classes::PARTICLE)
+                        || word.case == Case::Initial
+                        || tag == Tag::Place
+                            && word.length < 4
+                            && word.case == Case::Lower
+                            && word.classes.frequency(Classes::ENGLISH) < 3
+                        || tag == Tag::Place
+                            && steps == 2
+                            && word.length == 2
+                            && words.words[at].classes.is(Classes::PLACE)
+                            && is_in(words, at + step)
+                        || tag == Tag::Place && is_crossing(words, tags, at, at + step)
+                })
+            });
+            if small {
+                tags[at + 1..at + steps]
+                    .iter_mut()
+                    .filter(|part| **part == Tag::Other)
+                    .for_each(|part| *part = tag);
+            }
+        }
+        if tag == Tag::Place {
+            inside(words, tags, at);
+            let mut next = at + 1;
+            while next < at + 4 && near(next) && tags.get(next) == Some(&Tag::Other) {
+                match facility(words, next) {
+                    Part::Kind => {
+                        tags[at + 1..=next].fill(Tag::Place);
+                        break;
+                    }
+                    Part::Between => next += 1,
+                    Part::Neither => break,
+                }
+            }
+        }
+        if tag != Tag::Name {
+            continue;
+        }
+        // `Example, Jr.`, `Example II`, `Example DDS`, and the initial on either side.
+        if near(at + 1)
+            && tags.get(at + 1) == Some(&Tag::Other)
+            && (is_suffix(words, at + 1) || is_initial(words, at + 1))
+        {
+            tags[at + 1] = Tag::Name;
+        }
+        let mut first = at;
+        while first > 0
+            && at < first + 3
+            && tags[first - 1] == Tag::Other
+            && matches!(words.words[first].gap, Gap::Blank | Gap::Line)
+            && is_particle(words, first - 1)
+        {
+            first -= 1;
+            tags[first] = Tag::Name;
+        }
+        if near(at)
+            && at > 0
+            && tags[at - 1] == Tag::Other
+            && words.words[at].gap != Gap::Quote
+            && is_initial(words, at - 1)
+        {
+            tags[at - 1] = Tag::Name;
+        }
+    }
+}
+
+/// `Central Clinic in Oakville`.
+fn is_in(words: &Words<'_>, at: usize) -> bool {
+    let written = words
+        .tokens
+        .get(at)
+        .and_then(|token| words.text.get(token.range()));
+    matches!(written, Some("in" | "of"))
+}
+
+/// Whether the word at `and` joins two streets (`Acorn and Mill St 5`): the second part has a number.
+fn is_crossing(words: &Words<'_>, tags: &[Tag], before: usize, and: usize) -> bool {
+    let (Some(token), Some(word)) = (words.tokens.get(and), words.words.get(and)) else {
+        return false;
+    };
+    let joined = matches!(words.text.get(token.range()), Some("and" | "&"))
+        && word.gap == Gap::Blank
+        && before + 1 == and;
+    joined
+        && (and + 1..and + 6)
+            .take_while(|&at| tags.get(at) == Some(&Tag::Place))
+            .any(|at| words.words[at].case == Case::Digits)
+}
+
+/// Numbers beside the place at `at`, and states and codes between it and the next part of its address.
+fn inside(words: &Words<'_>, tags: &mut [Tag], at: usize) {
+    let word = |at: usize| words.words.get(at);
+    let gap = |at: usize| word(at).map_or(Gap::Start, |word| word.gap);
+    let is_number = |at: usize| word(at).is_some_and(|word| word.case == Case::Digits && word.length < 7);
+    let other = |tags: &[Tag], at: usize| tags.get(at) == Some(&Tag::Other);
+    if !is_number(at) {
+        // `48334 36 Rue de …`, `12 Acorn`.
+        let mut before = at;
+        while before > 0
+            && gap(before) == Gap::Blank
+            && is_number(before - 1)
+            && other(tags, before - 1)
+            && before + 2 > at
+        {
+            before -= 1;
+            tags[before] = Tag::Place;
+        }
+        // `Acorngatan 15`.
+        let behind = at + 1;
+        if gap(behind) == Gap::Blank && is_number(behind) && other(tags, behind) {
+            let token = &words.tokens[behind];
+            let written = words.text.get(token.range()).unwrap_or("");
+            let closed = words
+                .text
+                .get(token.end..)
+                .unwrap_or("")
+                .starts_with(|c: char| matches!(c, '\n' | ',' | '.' | ';' | ')'))
+                || token.end == words.text.len();
+            if !is_year(written) && !has_unit(words.text, token.end) && (written.len() > 1 || closed) {
+                tags[behind] = Tag::Place;
+            }
+        }
+    }
+    // `oakville, pa 59439`.
+    let short = word(at + 1).is_some_and(|word| {
+        (word.length == 2 && word.case != Case::Digits) || word.classes.is(Classes::WIDE)
+    });
+    let zip = word(at + 2).is_some_and(|word| word.case == Case::Digits && word.length == 5);
+    if short
+        && zip
+        && matches!(gap(at + 1), Gap::Comma | Gap::Line)
+        && gap(at + 2) == Gap::Blank
+        && other(tags, at + 2)
+    {
+        tags[at + 2] = Tag::Place;
+    }
+    // `Oakville, ON\nCanada 27539`.
+    for reach in 2..4 {
+        let end = at + reach;
+        if tags.get(end) != Some(&Tag::Place) {
+            continue;
+        }
+        let between = at + 1..end;
+        let fits = between
+            .clone()
+            .chain([end])
+            .all(|at| matches!(gap(at), Gap::Blank | Gap::Comma | Gap::Line))
+            && between.clone().all(|at| {
+                word(at).is_some_and(|word| {
+                    word.classes.is(Classes::WIDE)
+                        || (word.case == Case::Upper && word.length < 4)
+                        || is_number(at)
+                })
+            });
+        if fits {
+            tags[between]
+                .iter_mut()
+                .filter(|tag| **tag == Tag::Other)
+                .for_each(|tag| *tag = Tag::Place);
+        }
+    }
+}
+
+/// What a word behind the name of a place adds to it.
+enum Part {
+    /// What the place is: the name ends with it.
+    Kind,
+    /// Something before that (`downtown`).
+    Between,
+    Neither,
+}
+
+fn facility(words: &Words<'_>, at: usize) -> Part {
+    let written = words
+        .tokens
+        .get(at)
+        .and_then(|token| words.text.get(token.range()))
+        .unwrap_or("");
+    match written.to_ascii_lowercase().as_str() {
+        "clinic" | "hospital" | "hosp" | "er" | "va" | "campus" | "ctr" => Part::Kind,
+        "downtown" | "uptown" | "children's" | "childrens" | "regional" | "med" | "medical" | "s" => {
+            Part::Between
+        }
+        _ => Part::Neither,
+    }
+}
+
+/// A generation or a degree behind a name.
+fn is_suffix(words: &Words<'_>, at: usize) -> bool {
+    let written = words
+        .tokens
+        .get(at)
+        .and_then(|token| words.text.get(token.range()))
+        .unwrap_or("");
+    matches!(
+        written,
+        "II" | "III" | "IV" | "Jr" | "Sr" | "JR" | "SR" | "DDS" | "Esq"
+    ) && words.words[at].gap == Gap::Blank
+}
+
+/// A small word that only family names start with (`de Example`).
+fn is_particle(words: &Words<'_>, at: usize) -> bool {
+    words.words.get(at).is_some_and(|word| {
+        word.classes.is(Classes::PARTICLE) && word.classes.frequency(Classes::ENGLISH) < 3
+    })
+}
+
+/// A capital that stands for a name: a point behind it, or nothing that makes it a unit or a grade.
+fn is_initial(words: &Words<'_>, at: usize) -> bool {
+    let Some(token) = words.tokens.get(at) else {
+        return false;
+    };
+    let letter = token.case == Case::Initial || token.case == Case::Lower && token.end == token.start + 1;
+    letter
+        && words
+            .text
+            .get(token.end..)
+            .is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// Whether the word at `at` goes on with the name or place before it.
+fn joins(words: &Words<'_>, at: usize, tag: Tag) -> bool {
+    let gap = words.words.get(at).map_or(Gap::Start, |word| word.gap);
+    match gap {
+        Gap::Blank | Gap::Hyphen | Gap::Nothing => true,
+        Gap::Stop | Gap::Line | Gap::Quote => tag == Tag::Place || gap == Gap::Stop,
+        Gap::Comma | Gap::Slash => tag == Tag::Place,
+        _ => false,
+    }
+}
