@@ -39,4 +39,4 @@ pub use note::{DeidentifiedNote, ScrubberVersion};
 pub use offsets::{to_original, to_scrubbed};
 pub use probability::{NotAProbability, Probability};
 pub use scrubber::tagging;
-pub use scrubber::{Known, PhiClass, Redaction, Scrubbed, Scrubber};
+pub use scrubber::{Finder, Known, PhiClass, Redaction, Replacement, Scrubbed, Scrubber};

@@ -82,6 +82,8 @@ mod tests {
                 scrubbed,
                 class: PhiClass::Name,
                 known: false,
+                finder: crate::Finder::NameContext,
+                sure: 98,
             })
             .to_vec()
     }

@@ -20,6 +20,7 @@ mod logins;
 mod name_run;
 mod names;
 mod places;
+mod redaction;
 mod rules;
 mod spelling;
 mod surrogate;
@@ -28,15 +29,17 @@ mod surrogate_contacts;
 mod tagged;
 mod tagger;
 pub mod tagging;
+mod tags;
 mod token;
 mod typo;
 mod view;
 mod words;
+mod write;
 
 #[cfg(test)]
 mod tests;
 
-use crate::{DeidentifiedNote, ScrubberVersion, Span};
+use crate::{DeidentifiedNote, ScrubberVersion};
 use ages::Ages;
 use codes::Codes;
 use contacts::Contacts;
@@ -49,9 +52,8 @@ use lexicon::Lexicon;
 use logins::Logins;
 use names::Names;
 use places::Places;
-use surrogate::Surrogates;
+pub use redaction::{Finder, PhiClass, Redaction};
 use tagger::Tagger;
-use view::View;
 use words::Words;
 
 /// What the hospital told us about the patient: every one of these is taken out of the text, whatever its form.
@@ -76,49 +78,19 @@ pub struct Known<'a> {
     pub birth_date: Option<time::Date>,
 }
 
-/// Class of an identifier, after the list of 45 CFR 164.514(b)(2)(i).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PhiClass {
-    /// (A) names.
-    Name,
-    /// (B) geographic subdivisions smaller than a state.
-    Location,
-    /// (C) elements of dates other than the year.
-    Date,
-    /// (C) ages over 89.
-    Age,
-    /// (D), (E) telephone and fax numbers.
-    Phone,
-    /// (F) e-mail addresses.
-    Email,
-    /// (G) social security numbers.
-    Ssn,
-    /// (H) medical record numbers.
-    Mrn,
-    /// (I), (J), (K) health plan, account, certificate and licence numbers.
-    Account,
-    /// (L), (M) vehicle and device identifiers.
-    Device,
-    /// (N) web addresses.
-    Url,
-    /// (O) IP addresses.
-    Ip,
-    /// (R) any other unique number or code.
-    Other,
-}
-
-/// One replacement: where it stood, where its surrogate stands, and why. It holds no text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Redaction {
-    /// Byte range in the original text.
-    pub original: Span,
-    /// Byte range in the scrubbed text.
-    pub scrubbed: Span,
-    /// Class of the identifier.
-    pub class: PhiClass,
-    /// Whether the hospital's own data named it, or a rule of format found it.
-    pub known: bool,
+/// What stands where an identifier stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replacement {
+    /// Surrogates of the same form, the same within a patient and unlinkable across patients: names for names, shifted
+    /// dates that keep their intervals. Dates other than the year stay in the text, so that this is for Expert
+    /// Determination (45 CFR 164.514(b)(1)) and is not Safe Harbor.
+    Surrogates,
+    /// Tags such as `[NAME]` and `[DATE 2019]`: what Safe Harbor lists is gone (45 CFR 164.514(b)(2)(i)). Whether the
+    /// hospital has *actual knowledge* that the rest identifies somebody (164.514(b)(2)(ii)) is its own to say.
+    Tags {
+        /// The current year: years that make somebody older than 89 in it go too.
+        year: i32,
+    },
 }
 
 /// A scrubbed note and the map back; `records` keeps the two apart.
@@ -160,11 +132,12 @@ pub struct Scrubber {
     places: Places,
     gazetteer: Gazetteer,
     tagger: Tagger,
+    replacement: Replacement,
 }
 
 impl Scrubber {
     /// Version of the rules in this build.
-    pub const VERSION: ScrubberVersion = ScrubberVersion(1);
+    pub const VERSION: ScrubberVersion = ScrubberVersion(2);
 
     /// A scrubber whose surrogates are drawn with `key`. Compiles every rule: make one and share it.
     ///
@@ -186,6 +159,7 @@ impl Scrubber {
             logins: Logins::new().expect(COMPILES),
             places: Places::new().expect(COMPILES),
             tagger: Tagger::new(),
+            replacement: Replacement::Surrogates,
         }
     }
 
@@ -196,45 +170,19 @@ impl Scrubber {
         Some(self)
     }
 
-    /// Replaces every known identifier and every format of identifier by a surrogate.
+    /// This scrubber with another way to replace what it finds.
+    #[must_use]
+    pub const fn replacing(mut self, replacement: Replacement) -> Self {
+        self.replacement = replacement;
+        self
+    }
+
+    /// Replaces every known identifier, every format of identifier and every name and place that the tagger sees.
     #[must_use]
     pub fn scrub(&self, text: &str, known: &Known<'_>) -> Scrubbed {
-        let view = View::new(text);
-        let read = view.text();
-        let names = KnownNames::new(known, &self.lexicon);
-        let hits = self.hits(read, known, &names);
-        let day_first = dates::is_day_first(read, &hits);
-
-        let mut surrogates = Surrogates::new(
-            &self.key,
-            &self.lexicon,
-            known.patient,
-            names.forbidden(),
-            names.order(),
-        );
-        let mut out = String::with_capacity(text.len() + text.len() / 16);
-        let mut redactions = Vec::with_capacity(hits.len());
-        let mut from = 0;
-        for hit in hits {
-            let original = view.original(&hit.range);
-            let Some(kept) = text.get(from..original.start) else {
-                continue;
-            };
-            out.push_str(kept);
-            let start = out.len();
-            out.push_str(&surrogates.replace(read, &hit, day_first));
-            redactions.push(Redaction {
-                original: span(&original),
-                scrubbed: span(&(start..out.len())),
-                class: hit.class,
-                known: hit.known,
-            });
-            from = original.end;
-        }
-        out.push_str(text.get(from..).unwrap_or(""));
-        Scrubbed {
-            note: DeidentifiedNote::from_scrubbed(out, Self::VERSION),
-            redactions,
+        match self.replacement {
+            Replacement::Surrogates => self.with_surrogates(text, known),
+            Replacement::Tags { year } => self.with_tags(text, known, year),
         }
     }
 
@@ -250,28 +198,32 @@ impl Scrubber {
     fn found_by_rules(&self, words: &Words<'_>, known: &Known<'_>, names: &KnownNames) -> Vec<Hit> {
         let (text, tokens) = (words.text, &words.tokens);
         let mut hits = Vec::new();
-        names.find(words, &self.lexicon, &mut hits);
-        KnownValues::new(known, &self.lexicon).find(text, tokens, &mut hits);
-        self.contacts.find(text, &mut hits);
-        self.dates.find(text, &mut hits);
-        self.ages.find(text, &mut hits);
-        self.codes.find(text, &mut hits);
-        keys::keys(text, &mut hits);
-        self.logins.find(text, &mut hits);
-        bare::find(words, &mut hits);
-        self.places.find(&self.lexicon, text, &mut hits);
-        self.gazetteer.find(&self.lexicon, text, &mut hits);
-        Names::new(words).find(&mut hits);
+        let mut by = |finder: Finder, find: &dyn Fn(&mut Vec<Hit>)| {
+            let from = hits.len();
+            find(&mut hits);
+            for hit in &mut hits[from..] {
+                hit.finder = finder;
+                hit.sure = finder.sure();
+            }
+        };
+        by(Finder::KnownName, &|hits| names.find(words, &self.lexicon, hits));
+        by(Finder::KnownValue, &|hits| {
+            KnownValues::new(known, &self.lexicon).find(text, tokens, hits);
+        });
+        by(Finder::ContactFormat, &|hits| self.contacts.find(text, hits));
+        by(Finder::DateFormat, &|hits| self.dates.find(text, hits));
+        by(Finder::AgeFormat, &|hits| self.ages.find(text, hits));
+        by(Finder::Code, &|hits| self.codes.find(text, hits));
+        by(Finder::Key, &|hits| keys::keys(text, hits));
+        by(Finder::Login, &|hits| self.logins.find(text, hits));
+        by(Finder::BareValue, &|hits| bare::find(words, hits));
+        by(Finder::PlaceFormat, &|hits| {
+            self.places.find(&self.lexicon, text, hits)
+        });
+        by(Finder::Gazetteer, &|hits| {
+            self.gazetteer.find(&self.lexicon, text, hits)
+        });
+        by(Finder::NameContext, &|hits| Names::new(words).find(hits));
         hits
-    }
-}
-
-fn span(range: &std::ops::Range<usize>) -> Span {
-    // Cast safety: offsets are of 32 bits as `Span` has them; the doors admit texts of a few megabytes. Beyond 4 GiB
-    // they saturate.
-    let at = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX);
-    Span {
-        start: at(range.start),
-        end: at(range.end),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::calendar::DateParts;
-use crate::PhiClass;
+use super::redaction::{Finder, PhiClass};
 
 /// How the surrogate of a find is made.
 #[derive(Clone, Debug)]
@@ -39,6 +39,9 @@ pub(crate) struct Hit {
     /// The hospital's own data named it.
     pub known: bool,
     pub kind: Kind,
+    pub finder: Finder,
+    /// How sure, in percent.
+    pub sure: u8,
 }
 
 impl Hit {
@@ -48,6 +51,8 @@ impl Hit {
             class,
             known: false,
             kind,
+            finder: Finder::default(),
+            sure: 0,
         }
     }
 
@@ -57,6 +62,8 @@ impl Hit {
             class,
             known: true,
             kind,
+            finder: Finder::KnownValue,
+            sure: 100,
         }
     }
 }
@@ -138,6 +145,8 @@ fn place(text: &str, hit: &Hit, placed: &mut BTreeMap<usize, Hit>) {
                 class: hit.class,
                 known: hit.known,
                 kind,
+                finder: hit.finder,
+                sure: hit.sure,
             },
         );
     }
@@ -156,6 +165,8 @@ mod tests {
                 class: PhiClass::Name,
                 known: *known,
                 kind: Kind::Name,
+                finder: Finder::Tagger,
+                sure: 50,
             })
             .collect();
         resolve(text, hits)

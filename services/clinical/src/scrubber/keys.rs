@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::codes::{is_measure, is_terminology, is_year};
-use super::context::{before, has_unit, word_before};
+use super::context::{has_unit, word_before};
 use super::hit::{Hit, Kind};
 use crate::PhiClass;
 
@@ -63,10 +63,7 @@ fn is_key(text: &str, range: &Range<usize>) -> bool {
     let parts: Vec<&str> = run.split(['-', '_', '/']).collect();
     if letters == 0 {
         return match parts.as_slice() {
-            [_] => {
-                !before(text, range.start, 12).contains("icd")
-                    && !is_terminology(&word_before(text, range.start))
-            }
+            [_] => !is_terminology(&word_before(text, range.start)),
             [a, b] if run.contains('-') => {
                 // A range has its larger number behind and is round; two years are a span of time.
                 let round = |part: &str| part.len() < 2 || part.ends_with('0');

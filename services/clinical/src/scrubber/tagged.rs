@@ -4,7 +4,7 @@ use super::codes::is_year;
 use super::context::has_unit;
 use super::hit::{Hit, Kind};
 use super::lexicon::{Classes, Lexicon};
-use super::tagger::{Tag, Tagger};
+use super::tagger::{Tag, Tagged, Tagger};
 use super::token::Case;
 use super::words::{Gap, Words};
 use crate::PhiClass;
@@ -31,11 +31,8 @@ pub(super) fn covered(words: &Words<'_>, hits: &[Hit]) -> Vec<Tag> {
 /// Adds the names and places that `tagger` sees beside those in `hits`.
 pub(super) fn find(tagger: &Tagger, lexicon: &Lexicon, words: &Words<'_>, hits: &mut Vec<Hit>) {
     let covered = covered(words, hits);
-    let mut tags: Vec<Tag> = tagger
-        .tag(lexicon, words, &covered)
-        .into_iter()
-        .map(|tagged| tagged.tag)
-        .collect();
+    let decided = tagger.tag(lexicon, words, &covered);
+    let mut tags: Vec<Tag> = decided.iter().map(|tagged| tagged.tag).collect();
     complete(words, &mut tags);
     let own = |at: usize| {
         let tag = tags.get(at).copied().unwrap_or_default();
@@ -56,11 +53,9 @@ pub(super) fn find(tagger: &Tagger, lexicon: &Lexicon, words: &Words<'_>, hits: 
         while own(at + 1) == Some(tag) && joins(words, at + 1, tag) {
             at += 1;
         }
-        hits.push(Hit::found(
-            words.tokens[first].start..words.tokens[at].end,
-            class,
-            kind,
-        ));
+        let mut hit = Hit::found(words.tokens[first].start..words.tokens[at].end, class, kind);
+        hit.sure = sure(&decided[first..=at]);
+        hits.push(hit);
         at += 1;
     }
 }
@@ -306,6 +301,21 @@ fn is_initial(words: &Words<'_>, at: usize) -> bool {
             .text
             .get(token.end..)
             .is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// The least probability of the words that the tagger itself decided on, in percent.
+fn sure(decided: &[Tagged]) -> u8 {
+    let least = decided
+        .iter()
+        .filter(|tagged| tagged.tag != Tag::Other)
+        .fold(1.0_f32, |least, tagged| least.min(tagged.sure));
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and 100"
+    )]
+    let percent = (least * 100.0).round().clamp(0.0, 100.0) as u8;
+    percent
 }
 
 /// Whether the word at `at` goes on with the name or place before it.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::token::{fold, tokens};
 use super::*;
-use crate::{to_original, to_scrubbed};
+use crate::{Span, to_original, to_scrubbed};
 
 static SCRUBBER: LazyLock<Scrubber> = LazyLock::new(|| Scrubber::new(seal::MacKey::new(&[11; 32])));
 
@@ -365,5 +365,126 @@ proptest! {
         prop_assert!(!scrubbed.note.text().contains(&written));
         prop_assert_eq!(scrubbed.redactions.len(), 1 );
         check(&text, &scrubbed);
+    }
+}
+
+static TAGS: LazyLock<Scrubber> =
+    LazyLock::new(|| Scrubber::new(seal::MacKey::new(&[11; 32])).replacing(Replacement::Tags { year: 2026 }));
+
+#[test]
+fn tags_say_what_stood_there_and_no_more() {
+    let known = known();
+    for (text, wanted) in [
+        (
+            "Thoralf Quillfeather, seen 03/14/2026 at Lakeview Hospital. ZIP: 78701.",
+            "[NAME], seen [DATE 2026] at [LOCATION]. ZIP: [ZIP 787**].",
+        ),
+        ("ZIP 03601 is small.", "ZIP [ZIP 000**] is small."),
+        (
+            "a 94-year-old woman, born in 1931",
+            "a [AGE 90+] woman, born in [DATE]",
+        ),
+        ("born in 1961; DOB 05/02/1931", "born in 1961; DOB [DATE]"),
+        ("SSN 219-09-9999, call 312-867-5309.", "SSN [SSN], call [PHONE]."),
+        ("WBC 1900, in 1900 mL", "WBC 1900, in 1900 mL"),
+    ] {
+        assert_eq!(TAGS.scrub(text, &known).note.text(), wanted, "{text}");
+    }
+}
+
+#[test]
+fn evidence_says_what_found_it_and_how_sure() {
+    let scrubbed = SCRUBBER.scrub(
+        "Thoralf Quillfeather saw Ysabel Thornquist on 03/14/2026.",
+        &known(),
+    );
+    let evidence: Vec<(Finder, bool)> = scrubbed.redactions.iter().map(|r| (r.finder, r.known)).collect();
+    assert_eq!(evidence.first(), Some(&(Finder::KnownName, true)));
+    assert_eq!(evidence.last(), Some(&(Finder::DateFormat, false)));
+    assert!(
+        scrubbed.redactions.iter().all(|r| r.sure > 20 && r.sure <= 100),
+        "{:?}",
+        scrubbed.redactions
+    );
+}
+
+/// Texts that look like notes, which the tagger and the rules find more in than in noise.
+fn noteish() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec![
+        "Dr. ",
+        "Quill",
+        "Thornquist",
+        "Mary ",
+        "MRN ",
+        "1234567",
+        " on ",
+        "03/14/2026",
+        " at ",
+        "Oakville",
+        ", TX ",
+        "78701",
+        "\n",
+        ". ",
+        "John ",
+        "94-year-old",
+        "[NAME]",
+        "[",
+        "]",
+        "St. ",
+        "Hospital",
+        " denies pain",
+        "Mrs. ",
+        "é",
+        "in 1931",
+        "de la ",
+        "II",
+        "A. ",
+        "12 Acorn Street",
+        "ZIP ",
+        "555-0199",
+        " x@y.example ",
+        "small effusion ",
+        "NOTE: ",
+        "\u{200b}",
+        "‘",
+        "ﬁ",
+    ]);
+    prop::collection::vec(part, 0..24).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn tagging_twice_is_tagging_once(text in noteish()) {
+        let once = TAGS.scrub(&text, &known());
+        let twice = TAGS.scrub(once.note.text(), &known());
+        prop_assert_eq!(once.note.text(), twice.note.text());
+        check(&text, &once);
+    }
+
+    #[test]
+    fn tagging_any_text_twice_is_tagging_once(text in any::<String>()) {
+        let once = TAGS.scrub(&text, &known());
+        let twice = TAGS.scrub(once.note.text(), &known());
+        prop_assert_eq!(once.note.text(), twice.note.text());
+    }
+
+    #[test]
+    fn offsets_round_trip_at_every_boundary(text in noteish()) {
+        for scrubber in [&*SCRUBBER, &*TAGS] {
+            let scrubbed = scrubber.scrub(&text, &known());
+            for (at, c) in text.char_indices() {
+                let span = Span { start: u32::try_from(at).unwrap_or(0), end: u32::try_from(at + c.len_utf8()).unwrap_or(0) };
+                let there = to_scrubbed(&scrubbed.redactions, span);
+                let back = to_original(&scrubbed.redactions, there);
+                prop_assert!(back.start <= span.start && back.end >= span.end);
+                let out = scrubbed.note.text();
+                prop_assert!(out.is_char_boundary(there.start as usize) && out.is_char_boundary(there.end as usize));
+                // Outside every replacement the way there and back is exact.
+                if !scrubbed.redactions.iter().any(|r| r.original.start < span.end && span.start < r.original.end) {
+                    prop_assert_eq!(back, span);
+                    prop_assert_eq!(out.get(there.start as usize..there.end as usize), text.get(at..at + c.len_utf8()));
+                }
+            }
+        }
     }
 }
