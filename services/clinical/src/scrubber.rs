@@ -150,7 +150,7 @@ pub struct Scrubbed {
 /// # let _: clinical::DeidentifiedNote = note;
 /// ```
 pub struct Scrubber {
-    key: seal::MacKey,
+    pub(crate) key: seal::MacKey,
     lexicon: Lexicon,
     contacts: Contacts,
     dates: Dates,
