@@ -30,6 +30,7 @@ pub mod leak;
 mod note;
 mod offsets;
 mod probability;
+mod pseudonym;
 mod scrubber;
 
 pub use assessment::{Assessment, Finding, Impression, Label, NotAssessedReason, Outcome, Reading};
@@ -38,5 +39,6 @@ pub use explanation::{Basis, Explanation, Phrase, Span, Unreliable};
 pub use note::{DeidentifiedNote, ScrubberVersion};
 pub use offsets::{to_original, to_scrubbed};
 pub use probability::{NotAProbability, Probability};
+pub use pseudonym::{HashKey, PseudonymousId, Pseudonyms};
 pub use scrubber::tagging;
 pub use scrubber::{Finder, Known, PhiClass, Redaction, Replacement, Scrubbed, Scrubber};

@@ -122,7 +122,7 @@ pub struct Scrubbed {
 /// # let _: clinical::DeidentifiedNote = note;
 /// ```
 pub struct Scrubber {
-    key: seal::MacKey,
+    pub(crate) key: seal::MacKey,
     lexicon: Lexicon,
     contacts: Contacts,
     dates: Dates,

@@ -21,6 +21,7 @@
 //! assert_eq!(refusal.issues[0].expression, ["DiagnosticReport.subject"]);
 //! ```
 
+pub mod deid;
 pub mod emit;
 pub mod fhir;
 mod members;

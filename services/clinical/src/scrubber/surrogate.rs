@@ -37,17 +37,15 @@ impl<'k> Surrogates<'k> {
                 initials.entry(letter).or_insert_with(|| name.clone());
             }
         }
-        let mut this = Self {
+        Self {
             key,
             lexicon,
             patient,
-            days: 1,
+            days: crate::pseudonym::days(key, &patient),
             forbidden,
             initials,
             names: HashMap::new(),
-        };
-        this.days = 1 + u16::try_from(this.number("date", "offset", 0) % 364).unwrap_or(0);
-        this
+        }
     }
 
     /// The text that replaces `hit`; never the text that it replaces.

@@ -28,6 +28,11 @@ fn validator() -> Option<&'static Validator> {
         .as_ref()
 }
 
+/// Whether `resource` is valid FHIR R4; so is all where the schema is not there.
+pub(crate) fn is_valid(resource: &Value) -> bool {
+    validator().is_none_or(|validator| validator.is_valid(resource))
+}
+
 /// Fails unless `resource` is valid FHIR R4.
 pub(crate) fn assert_valid(resource: &Value) {
     if let Some(validator) = validator() {

@@ -34,6 +34,11 @@ use json::Source;
 use reference::Entries;
 use refusal::Fault;
 
+/// The words of a narrative as lines; none if it is not XHTML.
+pub(crate) fn narrative_text(xhtml: &str) -> Option<String> {
+    narrative::to_text(xhtml).ok()
+}
+
 /// Bytes in UTF-8 that the text of one report may have: some forty thousand words.
 pub const MAX_NOTE_BYTES: usize = 256 * 1024;
 
