@@ -55,6 +55,22 @@ pub struct ModelArgs {
     pub workers: usize,
 }
 
+/// The gateway between notes and everything that reads them.
+#[derive(Args, Clone)]
+pub struct GatewayArgs {
+    /// Policy of de-identification; without it the built-in one (policies/deidentification.toml)
+    #[arg(long, env = "COUNTERSIGN_DEIDENTIFICATION", value_name = "FILE")]
+    pub deidentification: Option<PathBuf>,
+    /// Trials with planted canaries every night at 02:30 UTC; 0 for none. The result is logged and a metric
+    #[arg(
+        long,
+        env = "COUNTERSIGN_LEAK_TRIALS",
+        default_value_t = 300_000,
+        value_name = "N"
+    )]
+    pub leak_trials: u64,
+}
+
 /// Where the service listens, and who may speak to it.
 #[derive(Args, Clone)]
 pub struct ListenArgs {
@@ -136,6 +152,9 @@ pub struct UpArgs {
     #[command(flatten)]
     /// Model.
     pub model: ModelArgs,
+    #[command(flatten)]
+    /// Gateway.
+    pub gateway: GatewayArgs,
 }
 
 /// The folder where `up` keeps its data when none is named.

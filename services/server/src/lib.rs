@@ -11,10 +11,12 @@
 
 pub mod cli;
 pub mod config;
+pub mod deidentification;
 pub mod http;
 pub mod keys;
 pub mod metrics;
 pub mod model;
+pub mod nightly;
 pub mod outbound;
 pub mod pages;
 pub mod pipeline;

@@ -18,6 +18,8 @@ pub struct Metrics {
     queue_cases: IntGaugeVec,
     jobs_open: IntGauge,
     audit_sequenced: IntCounter,
+    leak_trials: IntCounter,
+    leak_trials_leaking: IntCounter,
 }
 
 impl Metrics {
@@ -43,6 +45,11 @@ impl Metrics {
             "audit_sequenced_total",
             "Audit entries that got an index and a leaf.",
         )?;
+        let leak_trials = plain(
+            "leak_trials_total",
+            "Nightly trials of the gateway with planted canaries.",
+        )?;
+        let leak_trials_leaking = plain("leak_trials_leaking_total", "Those of them that leaked.")?;
         let access_denied = labelled("access_denied_total", "Refusals by the access policy.", "verb")?;
         let case_transitions = labelled("case_transitions_total", "Moves of cases.", "to")?;
         let jobs_failed = labelled("jobs_failed_total", "Failed tries of background work.", "kind")?;
@@ -68,6 +75,8 @@ impl Metrics {
             queue_cases,
             jobs_open,
             audit_sequenced,
+            leak_trials,
+            leak_trials_leaking,
         })
     }
 
@@ -98,6 +107,11 @@ impl Metrics {
     /// Entries got an index.
     pub fn sequenced(&self, count: u64) {
         self.audit_sequenced.inc_by(count);
+    }
+    /// A night's trials of the gateway are over.
+    pub fn leak_trials(&self, trials: u64, leaking: u64) {
+        self.leak_trials.inc_by(trials);
+        self.leak_trials_leaking.inc_by(leaking);
     }
     /// What the queue holds now.
     pub fn queue(&self, counts: QueueCounts, jobs: i64) {

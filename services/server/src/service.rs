@@ -15,10 +15,12 @@ use tokio::sync::watch;
 use tracing_actix_web::TracingLogger;
 
 use crate::{
+    deidentification::TextMode,
     http::{self, App, Mode},
     keys::Keyring,
     metrics::Metrics,
     model::Model,
+    nightly,
     pipeline::{self, Worker},
     request::{self, RequestSpan},
 };
@@ -29,6 +31,8 @@ pub struct Parts {
     pub store: Store,
     /// Gateway's key.
     pub pseudonyms: seal::MacKey,
+    /// What stands in a note where an identifier stood.
+    pub text_mode: TextMode,
     /// Signer of physicians' statements.
     pub signer: seal::Signer,
     /// Key of forms.
@@ -84,6 +88,7 @@ impl Parts {
         Self {
             store,
             pseudonyms: keys.pseudonyms,
+            text_mode: TextMode::Surrogates,
             signer: keys.reports,
             forms: keys.forms,
             model,
@@ -120,7 +125,9 @@ impl Parts {
             hashing: tokio::sync::Semaphore::new(2),
             wake: Arc::new(tokio::sync::Notify::new()),
         };
-        Ok((web::Data::new(app), Arc::new(Scrubber::new(self.pseudonyms))))
+        let replacement = self.text_mode.replacement(app.clock.now().year());
+        let scrubber = Scrubber::new(self.pseudonyms).replacing(replacement);
+        Ok((web::Data::new(app), Arc::new(scrubber)))
     }
 }
 
@@ -169,6 +176,15 @@ impl Background {
             tasks.push(actix_web::rt::spawn(worker.run(stopped.clone())));
         }
         Self { stop, tasks }
+    }
+
+    /// Measures the gateway's leaks every night, by this many trials.
+    #[must_use]
+    pub fn measuring(mut self, app: &web::Data<App>, scrubber: &Arc<Scrubber>, trials: u64) -> Self {
+        let stopped = self.stop.subscribe();
+        let task = nightly::measure(app.clone(), Arc::clone(scrubber), trials, stopped);
+        self.tasks.push(actix_web::rt::spawn(task));
+        self
     }
 
     /// Lets everybody finish what is in hand.

@@ -76,11 +76,6 @@ impl Gap {
             _ => Self::Start,
         }
     }
-
-    /// Whether a line or a sentence starts behind it.
-    pub(crate) const fn starts(self) -> bool {
-        matches!(self, Self::Start | Self::Line | Self::Stop)
-    }
 }
 
 /// The words and numbers of a text.

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod client;
 pub mod database;
+pub mod deid;
 pub mod demo;
 pub mod dev;
 pub mod keys;
@@ -50,6 +51,8 @@ pub enum Command {
     Keys(keys::KeysCommandArgs),
     /// Send reports from a CSV file through the API, as an EHR would
     Submit(submit::SubmitArgs),
+    /// Take patients out of documents, and measure what is missed
+    Deid(deid::DeidArgs),
     /// Train, evaluate and inspect models
     #[command(subcommand)]
     Model(model::ModelCommand),
@@ -83,7 +86,7 @@ pub fn run(cli: Cli) -> Result<std::process::ExitCode, Failure> {
         Command::Client(args) => client::run(args)?,
         Command::Keys(args) => keys::run(&args)?,
         Command::Submit(args) => return submit::run(&args),
-
+        Command::Deid(args) => return deid::run(args),
         Command::Model(command) => model::run(command)?,
         Command::Audit(args) => return audit::run(args),
         Command::Prove(args) => return prove::run(&args),

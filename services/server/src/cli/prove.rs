@@ -43,10 +43,15 @@ pub struct ProveArgs {
 pub enum Campaign {
     /// One byte or one value of one audit row is changed behind the application's back; `audit verify` names that row
     Tamper,
+    /// Planted canaries: identifiers that the hospital knows, and identifiers of the common formats, in new notes about new
+    /// patients; none may be left
+    Leak,
 }
 
 /// Trials of the full size.
 const FULL: u32 = 2000;
+/// Trials of the full size of the leak campaign.
+const FULL_LEAK: u64 = 300_000;
 /// Entries of the log that is tampered with.
 const ENTRIES: u64 = 400;
 
@@ -82,9 +87,26 @@ pub struct Report {
 /// # Errors
 /// [`Failure`] when the campaign cannot be run.
 pub fn run(args: &ProveArgs) -> Result<ExitCode, Failure> {
-    let Campaign::Tamper = args.campaign;
-    let report = tamper(args.trials.unwrap_or(FULL), args.seed, args.pg_bindir.as_deref())?;
-    let text = serde_json::to_string_pretty(&report)?;
+    let (name, text, held) = match args.campaign {
+        Campaign::Tamper => {
+            let report = tamper(args.trials.unwrap_or(FULL), args.seed, args.pg_bindir.as_deref())?;
+            (
+                "tamper.json",
+                serde_json::to_string_pretty(&report)?,
+                report.named == report.trials,
+            )
+        }
+        Campaign::Leak => {
+            let scrubber = clinical::Scrubber::new(seal::MacKey::new(&[7; 32]));
+            let trials = args.trials.map_or(FULL_LEAK, u64::from);
+            let report = super::deid::leak(&scrubber, trials, args.seed, true)?;
+            (
+                "leak.json",
+                serde_json::to_string_pretty(&report)?,
+                report.leaks == 0,
+            )
+        }
+    };
     say(&text);
     let folder = args
         .out
@@ -92,11 +114,11 @@ pub fn run(args: &ProveArgs) -> Result<ExitCode, Failure> {
         .or_else(|| args.trials.is_none().then(|| PathBuf::from("docs/proofs")));
     if let Some(folder) = folder {
         std::fs::create_dir_all(&folder)?;
-        let file = folder.join("tamper.json");
+        let file = folder.join(name);
         std::fs::write(&file, format!("{text}\n"))?;
         say(format_args!("written to {}", file.display()));
     }
-    Ok(if report.named == report.trials {
+    Ok(if held {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

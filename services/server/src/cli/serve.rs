@@ -8,7 +8,8 @@ use tracing::info;
 
 use super::{Failure, block_on};
 use crate::{
-    config::{self, DatabaseArgs, KeysArgs, ListenArgs, ModelArgs, TenantArgs},
+    config::{self, DatabaseArgs, GatewayArgs, KeysArgs, ListenArgs, ModelArgs, TenantArgs},
+    deidentification::Deidentification,
     http::Mode,
     keys,
     model::Model,
@@ -28,6 +29,8 @@ pub struct ServeArgs {
     tenant: TenantArgs,
     #[command(flatten)]
     model: ModelArgs,
+    #[command(flatten)]
+    gateway: GatewayArgs,
     #[command(flatten)]
     listen: ListenArgs,
 }
@@ -61,6 +64,7 @@ pub fn run(args: ServeArgs) -> Result<(), Failure> {
         keys,
         tenant,
         model,
+        gateway,
         listen,
     } = args;
     config::check_database_url(&database.database_url)?;
@@ -70,6 +74,7 @@ pub fn run(args: ServeArgs) -> Result<(), Failure> {
     };
     let secure_cookies = check_listen(listen.listen, tls.is_some(), !listen.trusted_proxies.is_empty())?;
     let (store_keys, part_keys) = PartKeys::split(keys::load(&keys.keys)?);
+    let policy = Deidentification::read(gateway.deidentification.as_deref())?;
     let workers = model.workers;
     let model = Arc::new(Model::load(&model, false)?);
     info!(model = %model.digest(), "model loaded");
@@ -90,9 +95,11 @@ pub fn run(args: ServeArgs) -> Result<(), Failure> {
             demo: false,
             secure_cookies,
         };
-        let parts = Parts::new(store, part_keys, model, &tenant.tenant, mode, public_url);
+        let mut parts = Parts::new(store, part_keys, model, &tenant.tenant, mode, public_url);
+        parts.text_mode = policy.mode;
         let (app, scrubber) = parts.assemble().await?;
-        let background = Background::start(&app, &scrubber, workers);
+        let background =
+            Background::start(&app, &scrubber, workers).measuring(&app, &scrubber, gateway.leak_trials);
         let running = service::open(
             app.clone(),
             Doors {

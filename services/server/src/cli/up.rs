@@ -9,6 +9,7 @@ use store::{Door, PoolLimits, Store};
 use super::{Failure, block_on, database::data_folder, demo, say};
 use crate::{
     config::UpArgs,
+    deidentification::Deidentification,
     http::{App, Mode},
     keys,
     model::Model,
@@ -82,9 +83,14 @@ async fn serve(
         demo: true,
         secure_cookies: false,
     };
-    let parts = Parts::new(store, part_keys, model, TENANT, mode, public_url.clone());
+    let mut parts = Parts::new(store, part_keys, model, TENANT, mode, public_url.clone());
+    parts.text_mode = Deidentification::read(args.gateway.deidentification.as_deref())?.mode;
     let (app, scrubber) = parts.assemble().await?;
-    let background = Background::start(&app, &scrubber, args.model.workers.max(1));
+    let background = Background::start(&app, &scrubber, args.model.workers.max(1)).measuring(
+        &app,
+        &scrubber,
+        args.gateway.leak_trials,
+    );
     let running = service::open(
         app.clone(),
         Doors {

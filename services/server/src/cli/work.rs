@@ -8,7 +8,8 @@ use tracing::info;
 
 use super::{Failure, block_on};
 use crate::{
-    config::{self, DatabaseArgs, KeysArgs, ModelArgs, TenantArgs},
+    config::{self, DatabaseArgs, GatewayArgs, KeysArgs, ModelArgs, TenantArgs},
+    deidentification::Deidentification,
     http::Mode,
     keys,
     model::Model,
@@ -27,6 +28,8 @@ pub struct WorkArgs {
     tenant: TenantArgs,
     #[command(flatten)]
     model: ModelArgs,
+    #[command(flatten)]
+    gateway: GatewayArgs,
 }
 
 /// # Errors
@@ -34,6 +37,7 @@ pub struct WorkArgs {
 pub fn run(args: WorkArgs) -> Result<(), Failure> {
     config::check_database_url(&args.database.database_url)?;
     let (store_keys, part_keys) = PartKeys::split(keys::load(&args.keys.keys)?);
+    let policy = Deidentification::read(args.gateway.deidentification.as_deref())?;
     let model = Arc::new(Model::load(&args.model, false)?);
     block_on(async move {
         let limits = PoolLimits {
@@ -45,9 +49,14 @@ pub fn run(args: WorkArgs) -> Result<(), Failure> {
             demo: false,
             secure_cookies: true,
         };
-        let parts = Parts::new(store, part_keys, model, &args.tenant.tenant, mode, String::new());
+        let mut parts = Parts::new(store, part_keys, model, &args.tenant.tenant, mode, String::new());
+        parts.text_mode = policy.mode;
         let (app, scrubber) = parts.assemble().await?;
-        let background = Background::start(&app, &scrubber, args.model.workers);
+        let background = Background::start(&app, &scrubber, args.model.workers).measuring(
+            &app,
+            &scrubber,
+            args.gateway.leak_trials,
+        );
         info!(workers = args.model.workers, "working");
         signals::stop_requested().await?;
         background.stop().await;
