@@ -224,6 +224,7 @@ impl Scrubber {
             self.gazetteer.find(&self.lexicon, text, hits)
         });
         by(Finder::NameContext, &|hits| Names::new(words).find(hits));
+        tagged::without_terms(&self.lexicon, words, &mut hits);
         hits
     }
 }

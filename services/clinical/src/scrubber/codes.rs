@@ -39,7 +39,7 @@ enum Form {
 }
 
 /// What may stand between a label and its value.
-const LINK: &str = "(?:[ \\t]*(?:numbers?|nos?\\.|no|num|nr|ids?|identifier|reference|ref|code|key|is|was|of|:|#|=|\\||-|\\(|\\[)){0,4}[ \\t]*\\n?[ \\t]*#?[ ]?";
+const LINK: &str = "(?:[ \\t]*(?:numbers?|nos?\\.|no|num|nr|ids?|identifier|reference|ref|code|key|is|was|of|\\.|:|#|=|\\||-|\\(|\\[)){0,4}[ \\t]*\\n?[ \\t]*#?[ ]?";
 /// A value: letters and digits with single separators, or groups of digits.
 const VALUE: &str = "(?P<v>[0-9]{3}(?:[ ][0-9]{3,4}){1,3}|[A-Z0-9]+(?:[-/._:][A-Z0-9]+)*)(?-u:\\b)";
 

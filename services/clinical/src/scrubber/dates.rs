@@ -285,7 +285,15 @@ fn is_numbered(text: &str, parts: &DateParts) -> bool {
     let listed = day.start < month.start && text[day.end..month.start].starts_with('.');
     let behind = text[month.end..].trim_start_matches([' ', '.']);
     let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
-    listed && (1..3).contains(&digits) && !behind[digits..].starts_with(['/', '-'])
+    if !(1..3).contains(&digits) {
+        return false;
+    }
+    // With its own day and year behind it the month needs no number before it, whatever that number is.
+    let rest = behind[digits..].trim_start_matches(['s', 't', 'n', 'd', 'r', 'h', ',', ' ']);
+    let dated = day.start < month.start
+        && rest.len() < behind.len() - digits
+        && rest.bytes().take_while(u8::is_ascii_digit).count() == 4;
+    dated || listed && !behind[digits..].starts_with(['/', '-'])
 }
 
 /// Month words that mean something else in small letters.

@@ -276,7 +276,9 @@ impl KnownNames {
 fn is_no_name(piece: &str, word: &str, first: bool, last: bool, words: usize) -> bool {
     match piece {
         "doctor" | "miss" | "professor" | "sir" | "dame" => first && words > 2,
-        "jr" | "sr" | "ii" | "iii" | "md" | "rn" | "np" | "phd" => !first,
+        "jr" | "sr" | "ii" | "iii" | "md" | "rn" | "np" | "phd" => {
+            !first && (words > 2 || !word.chars().skip(1).any(char::is_lowercase))
+        }
         "do" => word.contains("DO") && last && words > 2,
         "rev" | "fr" | "prof" | "mx" => first && (words > 2 || word.ends_with('.')),
         _ => is_title(piece),

@@ -46,15 +46,21 @@ impl Classes {
     pub(crate) const CLINICAL: Self = Self(1 << 19);
     /// Part of the name of a city or a county; frequency 1 to 3.
     pub(crate) const CITY: Self = Self(0b11 << 20);
+    /// Scores and grades are named for it.
+    pub(crate) const SCORE: Self = Self(1 << 25);
+    /// A given name that nearly only women have.
+    pub(crate) const WOMAN: Self = Self(1 << 23);
+    /// A given name that nearly only men have.
+    pub(crate) const MAN: Self = Self(1 << 24);
     /// A country, a state, a people or a language.
     pub(crate) const WIDE: Self = Self(1 << 22);
 
     /// No list.
     pub(crate) const EMPTY: Self = Self(0);
 
-    /// The bits.
+    /// The bits of the lists that the tagger looks at.
     pub(crate) const fn bits(self) -> u32 {
-        self.0
+        self.0 & !(Self::WOMAN.0 | Self::MAN.0 | Self::SCORE.0)
     }
 
     /// Without any of `lists`.
@@ -86,12 +92,20 @@ impl Classes {
 /// The word lists of this build. All words are folded.
 pub(crate) struct Lexicon {
     words: HashMap<u64, Classes, BuildHasherDefault<Identity>>,
-    names: Vec<&'static str>,
+    names: Pools,
     places: Vec<&'static str>,
     /// Other forms of given names.
     nicknames: HashMap<&'static str, Vec<&'static str>>,
     /// Hashes of a name in a clinical term and of what stands behind it there: a noun or another name.
     terms: HashSet<u64, BuildHasherDefault<Identity>>,
+}
+
+/// Names for surrogates.
+struct Pools {
+    women: Vec<&'static str>,
+    men: Vec<&'static str>,
+    families: Vec<&'static str>,
+    either: Vec<&'static str>,
 }
 
 const LISTS: [(Classes, &str); 13] = [
@@ -122,7 +136,10 @@ const GRADED: [(Classes, &str); 4] = [
 ];
 
 /// Large lists without frequencies.
-const PLAIN: [(Classes, &str); 5] = [
+const PLAIN: [(Classes, &str); 8] = [
+    (Classes::SCORE, include_str!("../lexicon/scores.txt")),
+    (Classes::WOMAN, include_str!("../lexicon/women.txt")),
+    (Classes::MAN, include_str!("../lexicon/men.txt")),
     (Classes::CLINICAL, include_str!("../lexicon/radiology.txt")),
     (Classes::CLINICAL, include_str!("../lexicon/shorthand.txt")),
     (Classes::CLINICAL, include_str!("../lexicon/drugs.txt")),
@@ -195,7 +212,10 @@ impl Lexicon {
             let names: Vec<u64> = names.split(' ').map(|name| hash_of(name.as_bytes())).collect();
             for (at, &name) in names.iter().enumerate() {
                 terms.extend(names.iter().skip(at + 1).map(|&next| pair(name, next)));
-                terms.extend(nouns.split(' ').map(|noun| pair(name, hash_of(noun.as_bytes()))));
+                for noun in nouns.split(' ') {
+                    terms.insert(pair(name, hash_of(noun.as_bytes())));
+                    terms.insert(pair(name, hash_of(format!("{noun}s").as_bytes())));
+                }
             }
         }
         let mut nicknames: HashMap<&'static str, Vec<&'static str>> = HashMap::new();
@@ -212,14 +232,45 @@ impl Lexicon {
             words,
             nicknames,
             terms,
-            names: words_of(include_str!("../lexicon/surrogate_names.txt")).collect(),
+            names: Pools {
+                women: words_of(include_str!("../lexicon/surrogate_women.txt")).collect(),
+                men: words_of(include_str!("../lexicon/surrogate_men.txt")).collect(),
+                families: words_of(include_str!("../lexicon/surrogate_families.txt")).collect(),
+                either: words_of(include_str!("../lexicon/surrogate_names.txt")).collect(),
+            },
             places: words_of(include_str!("../lexicon/surrogate_places.txt")).collect(),
         }
     }
 
-    /// Names for surrogates.
-    pub(crate) fn names(&self) -> &[&'static str] {
-        &self.names
+    /// Names that may stand for the folded `name`: given names of the same gender for a given name, family names for a
+    /// family name, and names that serve as either where it is on no list or on both.
+    pub(crate) fn names_like(&self, name: &str) -> &[&'static str] {
+        let classes = self.classes(name);
+        let (given, family) = (
+            classes.frequency(Classes::FORENAME),
+            classes.frequency(Classes::SURNAME),
+        );
+        if given >= family && classes.is(Classes::WOMAN) {
+            &self.names.women
+        } else if given >= family && classes.is(Classes::MAN) {
+            &self.names.men
+        } else if family > 0 && family >= given {
+            &self.names.families
+        } else {
+            &self.names.either
+        }
+    }
+
+    /// All names for surrogates.
+    #[cfg(test)]
+    pub(crate) fn names(&self) -> impl Iterator<Item = &&'static str> {
+        let Pools {
+            women,
+            men,
+            families,
+            either,
+        } = &self.names;
+        women.iter().chain(men).chain(families).chain(either)
     }
 
     /// Names of places for surrogates.
@@ -297,7 +348,7 @@ mod tests {
         ] {
             assert!(lexicon.classes(word).is(class), "{word}");
         }
-        for name in lexicon.names().iter().chain(lexicon.places()) {
+        for name in lexicon.names().chain(lexicon.places()) {
             let classes = lexicon.classes(&name.to_ascii_lowercase());
             assert!(!classes.is(Classes::COMMON.or(Classes::EPONYM_NOUN)), "{name}");
         }

@@ -131,7 +131,7 @@ impl<'k> Surrogates<'k> {
         if let Some(&name) = self.names.get(folded) {
             return name;
         }
-        let name = self.pick(self.lexicon.names(), "name", folded);
+        let name = self.pick(self.lexicon.names_like(folded), "name", folded);
         self.names.insert(folded.to_owned(), name);
         name
     }

@@ -4,7 +4,8 @@ use super::codes::is_year;
 use super::context::has_unit;
 use super::hit::{Hit, Kind};
 use super::lexicon::{Classes, Lexicon};
-use super::tagger::{Tag, Tagged, Tagger};
+use super::redaction::Finder;
+use super::tagger::{Tag, Tagged, Tagger, is_term};
 use super::token::Case;
 use super::words::{Gap, Words};
 use crate::PhiClass;
@@ -26,6 +27,25 @@ pub(super) fn covered(words: &Words<'_>, hits: &[Hit]) -> Vec<Tag> {
         }
     }
     covered
+}
+
+/// Drops finds that only the look of a name speaks for, where every word of them makes a clinical term with what follows
+/// (`Assessment: Quill-Acorn syndrome`). Titles and initials are no part of a term, so that `Dr. Quill` stays.
+pub(super) fn without_terms(lexicon: &Lexicon, words: &Words<'_>, hits: &mut Vec<Hit>) {
+    hits.retain(|hit| {
+        if !matches!(hit.finder, Finder::NameContext | Finder::Gazetteer) {
+            return true;
+        }
+        let from = words.tokens.partition_point(|token| token.end <= hit.range.start);
+        let to = words.tokens.partition_point(|token| token.start < hit.range.end);
+        let possessive = |at: usize| {
+            words
+                .words
+                .get(at)
+                .is_some_and(|word| word.length == 1 && word.gap == Gap::Quote)
+        };
+        !(from..to).all(|at| possessive(at) || is_term(lexicon, words, at))
+    });
 }
 
 /// Adds the names and places that `tagger` sees beside those in `hits`.
@@ -178,6 +198,28 @@ fn inside(words: &Words<'_>, tags: &mut [Tag], at: usize) {
     let gap = |at: usize| word(at).map_or(Gap::Start, |word| word.gap);
     let is_number = |at: usize| word(at).is_some_and(|word| word.case == Case::Digits && word.length < 7);
     let other = |tags: &[Tag], at: usize| tags.get(at) == Some(&Tag::Other);
+    // `363 52 Acorn Street`: the number before the number of a house is its own.
+    if is_number(at)
+        && at > 0
+        && gap(at) == Gap::Blank
+        && is_number(at - 1)
+        && other(tags, at - 1)
+        && gap(at + 1) == Gap::Blank
+    {
+        tags[at - 1] = Tag::Place;
+    }
+    // `Caxias do Sul, RS`, `Veszprém VE`: the code of a region at the end of an address with a number in it.
+    let code = word(at + 1).is_some_and(|word| word.case == Case::Upper && word.length == 2);
+    if code && matches!(gap(at + 1), Gap::Blank | Gap::Comma) && other(tags, at + 1) {
+        let numbered = (at.saturating_sub(6)..at).any(|at| is_number(at) && tags[at] == Tag::Place);
+        let ends = words
+            .words
+            .get(at + 2)
+            .is_none_or(|word| matches!(word.gap, Gap::Line | Gap::Start | Gap::Stop | Gap::Comma));
+        if numbered && ends {
+            tags[at + 1] = Tag::Place;
+        }
+    }
     if !is_number(at) {
         // `48334 36 Rue de …`, `12 Acorn`.
         let mut before = at;

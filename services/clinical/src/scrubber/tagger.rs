@@ -143,7 +143,18 @@ impl Tagger {
                 sums[0] += i32::from(name);
                 sums[1] += i32::from(place);
             });
-            tags[at] = self.decide(sums, bar(&context, &words.words[at]));
+            // A letter alone is an initial beside a name or a title; elsewhere it is a grade, a type or a lead.
+            let alone = words.words[at].case == Case::Initial
+                && history[0] != Tag::Name
+                && !words
+                    .words
+                    .get(at + 1)
+                    .is_some_and(|next| matches!(next.case, Case::Title | Case::Initial))
+                && !at
+                    .checked_sub(1)
+                    .is_some_and(|at| words.words[at].classes.is(Classes::TITLE));
+            let bar = bar(&context, &words.words[at]) + if alone { 2.0 } else { 0.0 };
+            tags[at] = self.decide(sums, bar);
         }
         tags
     }
@@ -228,7 +239,7 @@ const XX: u32 = 0x7878;
 
 /// Whether a word is a name in a clinical term (`Quill's disease`, `Quill-Acorn syndrome`): one of the next words makes it
 /// one, and no title stands before it.
-fn is_term(lexicon: &Lexicon, words: &Words<'_>, at: usize) -> bool {
+pub(super) fn is_term(lexicon: &Lexicon, words: &Words<'_>, at: usize) -> bool {
     let Some(word) = words.words.get(at) else {
         return false;
     };
@@ -238,6 +249,9 @@ fn is_term(lexicon: &Lexicon, words: &Words<'_>, at: usize) -> bool {
     let titled = at > 0
         && words.words[at - 1].classes.is(Classes::TITLE)
         && matches!(word.gap, Gap::Blank | Gap::Stop);
+    if !titled && word.classes.is(Classes::SCORE) && is_graded(words, at) {
+        return true;
+    }
     !titled
         && (at + 1..at + 4)
             .take_while(|&next| {
@@ -246,6 +260,65 @@ fn is_term(lexicon: &Lexicon, words: &Words<'_>, at: usize) -> bool {
                 })
             })
             .any(|next| lexicon.is_term(word.hash, words.words[next].hash))
+}
+
+/// Words between the name of a score and its value, or behind it.
+const GRADES: [&str; 16] = [
+    "grade",
+    "class",
+    "classification",
+    "stage",
+    "score",
+    "scale",
+    "type",
+    "criteria",
+    "index",
+    "group",
+    "level",
+    "stool",
+    "rule",
+    "and",
+    "category",
+    "risk",
+];
+
+/// Whether a value follows the name of a score (`Fisher 3`, `Mallampati class II`, `Child-Pugh B`, `Hunt and Hess 2`).
+fn is_graded(words: &Words<'_>, at: usize) -> bool {
+    for next in at + 1..at + 4 {
+        let (Some(word), Some(token)) = (words.words.get(next), words.tokens.get(next)) else {
+            return false;
+        };
+        if !matches!(word.gap, Gap::Blank | Gap::Hyphen | Gap::Colon | Gap::Nothing) {
+            return false;
+        }
+        let written = words.text.get(token.range()).unwrap_or("");
+        let value = word.case == Case::Digits && word.length < 3
+            || matches!(
+                written,
+                "A" | "B"
+                    | "C"
+                    | "D"
+                    | "E"
+                    | "I"
+                    | "II"
+                    | "III"
+                    | "IV"
+                    | "V"
+                    | "VI"
+                    | "IIA"
+                    | "IIB"
+                    | "IIIA"
+                    | "IIIB"
+            );
+        let named = GRADES.iter().any(|grade| written.eq_ignore_ascii_case(grade));
+        if value || named && !written.eq_ignore_ascii_case("and") {
+            return true;
+        }
+        if !named && !word.classes.is(Classes::SCORE) {
+            return false;
+        }
+    }
+    false
 }
 
 /// Whether a number is a code of a terminology, which names no place: its name stands before it.

@@ -488,3 +488,41 @@ proptest! {
         }
     }
 }
+
+/// A thousand eponyms, drugs, scores and doses, a line each, from terminology and not from any set of notes.
+const TERMS: &str = include_str!("terms.txt");
+
+#[test]
+fn a_thousand_terms_are_left() {
+    assert_eq!(TERMS.lines().count(), 1000);
+    let touched: Vec<&str> = TERMS
+        .lines()
+        .filter(|line| !scrub(line).redactions.is_empty())
+        .collect();
+    assert!(touched.is_empty(), "{touched:#?}");
+}
+
+#[test]
+fn surrogates_keep_the_gender_of_a_name() {
+    let key = seal::MacKey::new(&[3; 32]);
+    let scrubber = Scrubber::new(key);
+    let women: std::collections::HashSet<&str> = include_str!("../lexicon/surrogate_women.txt")
+        .split_whitespace()
+        .collect();
+    let men: std::collections::HashSet<&str> = include_str!("../lexicon/surrogate_men.txt")
+        .split_whitespace()
+        .collect();
+    for patient in 0..50 {
+        let known = Known {
+            patient: [patient; 16],
+            ..Known::default()
+        };
+        let out = scrubber.scrub(
+            "Mrs. Margaret Whitfield and her son Robert Whitfield came.",
+            &known,
+        );
+        let words: Vec<&str> = out.note.text().split([' ', '.']).collect();
+        assert!(words.iter().any(|word| women.contains(word)), "{words:?}");
+        assert!(words.iter().any(|word| men.contains(word)), "{words:?}");
+    }
+}
