@@ -3,8 +3,10 @@
 use super::codes::is_year;
 use super::context::has_unit;
 use super::hit::{Hit, Kind};
+use super::keys::is_clinical;
+use super::lexicon::Classes;
 use super::token::Case;
-use super::words::Words;
+use super::words::{Word, Words};
 use crate::PhiClass;
 
 /// Longest value, in bytes.
@@ -17,27 +19,43 @@ pub(crate) fn find(words: &Words<'_>, hits: &mut Vec<Hit>) {
     let (Some(first), Some(last)) = (words.tokens.first(), words.tokens.last()) else {
         return;
     };
-    if text.len() > LONGEST || words.tokens.len() > 6 {
+    if text.len() > LONGEST || words.tokens.len() > 9 {
         return;
     }
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
-    let plain = words
+    let known = Classes::ENGLISH.or(Classes::CLINICAL).or(Classes::COMMON);
+    let unknown = |word: &Word| word.case == Case::Digits || word.length < 2 || !word.classes.is(known);
+    let capitals = words
         .words
         .iter()
-        .all(|word| matches!(word.case, Case::Digits | Case::Upper | Case::Initial) && word.length < 11)
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '.'));
-    let value =
-        digits >= 3 && letters <= digits + 4 && (letters == 0 || letters >= 1 && digits + letters >= 5);
+        .all(|word| matches!(word.case, Case::Digits | Case::Upper | Case::Initial) && word.length < 11);
+    let signs = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '.'));
+    // Mostly digits; or, in words that no list knows, at least one digit and some length.
+    let numeric = capitals
+        && digits >= 3
+        && letters <= digits + 4
+        && if letters == 0 {
+            digits >= 7
+        } else {
+            digits + letters >= 5
+        };
+    let mixed = digits >= 1
+        && letters >= 3
+        && digits + letters >= 5
+        && (words.words.iter().all(unknown) && capitals
+            || digits >= 5
+                && !text.contains(' ')
+                && words.words.iter().any(|word| word.length > 3 && unknown(word)));
     let measured = has_unit(
         text,
         text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()),
     ) || is_year(text)
         || text.contains('.') && letters == 0 && words.tokens.len() < 3;
-    let number = letters > 0 || digits >= 7;
-    if plain && value && number && !measured {
+    let clinical = text.split(' ').any(is_clinical);
+    if signs && (numeric || mixed) && !measured && !clinical {
         hits.push(Hit::found(first.start..last.end, PhiClass::Other, Kind::Code));
     }
 }
@@ -56,7 +74,15 @@ mod tests {
 
     #[test]
     fn bare_values_go_and_bare_measurements_stay() {
-        for text in ["Q123 ZZD", "2123 45670 1", "K101 QQC", " 1234 567 893 "] {
+        for text in [
+            "Q123 ZZD",
+            "Q1 ZZQ",
+            "ZQ62XYQ",
+            "quilb607054sm9ij",
+            "2123 45670 1",
+            "K101 QQC",
+            " 1234 567 893 ",
+        ] {
             assert!(is_value(text), "{text}");
         }
         for text in [

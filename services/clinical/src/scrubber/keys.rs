@@ -102,7 +102,7 @@ fn is_key(text: &str, range: &Range<usize>) -> bool {
 
 /// Codes of science and staging that name no person: TNM, reference sequences and variants, registered trials,
 /// ICD and LOINC.
-fn is_clinical(run: &str) -> bool {
+pub(crate) fn is_clinical(run: &str) -> bool {
     let lower = run.to_ascii_lowercase();
     let after = |prefix: &str| {
         lower

@@ -32,7 +32,7 @@ const LABEL: &str = "user[ _-]?(?:name|id)|login(?:[ _-]?(?:name|id))?|log-in|sc
 
 impl Logins {
     pub(crate) fn new() -> Result<Self, Box<BuildError>> {
-        let value = "(?P<v>[^\\s,;\"'<>()\\[\\]{}]{2,64})";
+        let value = "(?P<v>[^\\s\\\\,;\"'<>()\\[\\]{}]{2,64})";
         Ok(Self {
             rules: RuleSet::new(vec![
                 (
@@ -46,6 +46,10 @@ impl Logins {
                 (
                     Rule::Network,
                     "(?i)(?-u:\\b)(?P<v>[a-z0-9][a-z0-9._-]{2,40})[ ]on[ ](?:skype|twitter|instagram|facebook|snapchat|telegram|whatsapp)(?-u:\\b)".into(),
+                ),
+                (
+                    Rule::Marked,
+                    "(?i)(?-u:\\b)(?:my|skype|user)[ ]id[ ](?:is|:)[ ]?(?P<v>[a-z]{2,30}[._][a-z0-9._]{2,40})".into(),
                 ),
                 (
                     Rule::File,

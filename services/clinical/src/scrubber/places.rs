@@ -166,7 +166,9 @@ impl Places {
                     Rule::Box | Rule::Military | Rule::Corner | Rule::Suite => Some((range, Kind::Street)),
                     Rule::Zip | Rule::Country => group(captures, "z").map(|zip| (zip, Kind::Code)),
                     Rule::PostcodeUk => {
-                        let sure = text[range.clone()].contains(' ') || is_postal(text, range.start);
+                        let sure = text[range.clone()].contains(' ')
+                            || is_postal(text, range.start)
+                            || range.len() == text.trim().len();
                         sure.then_some((range, Kind::Code))
                     }
                     Rule::Lives => named
