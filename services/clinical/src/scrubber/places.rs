@@ -38,7 +38,10 @@ const FACILITY: &str = "(?:Hospital Cent(?:er|re)|Hospitals?|Clinics?|Med(?:ical
                         Medical|General|Memorial|Presbyterian|Pharmacy|Laborator(?:y|ies)|University|College|(?:High|Elementary|Middle) School|Academy|Sanatorium|Manor|Institute|Cent(?:er|re))";
 
 /// A capitalised word of a place's name.
-const WORD: &str = "(?:(?:St|Mt|Ft)\\.|[A-Z\\u{c0}-\\u{17f}][A-Za-z\\u{c0}-\\u{17f}]{0,24}(?:['.&-][A-Za-z\\u{c0}-\\u{17f}]{1,16}){0,3})";
+///
+/// Its letters are not counted: a match has few words whatever their length, so that searching again behind a refused one
+/// stays linear, and counting would multiply the automaton's states.
+const WORD: &str = "(?:(?:St|Mt|Ft)\\.|[A-Z\\u{c0}-\\u{17f}][A-Za-z\\u{c0}-\\u{17f}]*(?:['.&-][A-Za-z\\u{c0}-\\u{17f}]+){0,3})";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rule {

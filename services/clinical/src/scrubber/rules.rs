@@ -16,6 +16,10 @@ pub(crate) struct RuleSet<R> {
     rules: Vec<R>,
 }
 
+/// Bytes of the lazily built automaton of one rule set and one thread, at most: enough for the states that clinical text
+/// visits, so that none is built twice.
+const CACHE: usize = 32 << 20;
+
 /// A refused match longer than this is not searched for matches inside it.
 const LONGEST_RETRY: usize = 256;
 
@@ -23,7 +27,10 @@ impl<R: Copy> RuleSet<R> {
     pub(crate) fn new(patterns: Vec<(R, String)>) -> Result<Self, Box<BuildError>> {
         let (rules, patterns): (Vec<R>, Vec<String>) = patterns.into_iter().unzip();
         Ok(Self {
-            regex: Regex::new_many(&patterns).map_err(Box::new)?,
+            regex: Regex::builder()
+                .configure(Regex::config().hybrid_cache_capacity(CACHE))
+                .build_many(&patterns)
+                .map_err(Box::new)?,
             rules,
         })
     }

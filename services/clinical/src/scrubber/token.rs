@@ -48,13 +48,18 @@ fn is_letter(c: char) -> bool {
     c.is_ascii_alphabetic() || (!c.is_ascii() && (c.is_alphabetic() || is_combining_mark(c)))
 }
 
+/// A combining mark; the question costs a look at a table, which plain letters are spared.
+fn is_mark(c: char) -> bool {
+    !c.is_ascii() && is_combining_mark(c)
+}
+
 /// The tokens of `text`, in order.
 pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::with_capacity(text.len() / 5);
     let mut chars = text.char_indices().peekable();
     while let Some((start, first)) = chars.next() {
         let digits = first.is_ascii_digit();
-        if !digits && (!is_letter(first) || is_combining_mark(first)) {
+        if !digits && (!is_letter(first) || is_mark(first)) {
             continue;
         }
         let mut end = start + first.len_utf8();
@@ -89,7 +94,7 @@ fn joins(after: &str, before: usize) -> bool {
 }
 
 fn case(word: &str) -> Case {
-    let mut letters = word.chars().filter(|&c| is_letter(c) && !is_combining_mark(c));
+    let mut letters = word.chars().filter(|&c| is_letter(c) && !is_mark(c));
     let Some(first) = letters.next() else {
         return Case::Lower;
     };
