@@ -89,7 +89,10 @@ fn time_and_chance_are_arguments() {
     only("Uuid::new_v4", &[]);
     only("Uuid::now_v7", &[]);
     only("env::var", &["server/src/config.rs", "server/src/postgres/"]);
-    only("Command::new", &["server/src/postgres/", "server/src/cli/"]);
+    only(
+        "Command::new",
+        &["server/src/postgres/", "server/src/cli/", "clinical/benches/"],
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub mod helpers;
 mod audit;
 mod case;
 mod database;
+mod deid;
 mod diagnostic_report;
 mod portal;
 mod session;

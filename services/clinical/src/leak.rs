@@ -14,5 +14,5 @@ pub use canary::{Trials, trials};
 pub use draws::Draws;
 pub use gold::{GoldKnown, GoldNote, GoldSpan};
 pub use interval::{clopper_pearson, upper_bound_without_leak};
-pub use planted::Planter;
+pub use planted::{Planter, known_names};
 pub use score::{Findings, Miss, Recall, Score, Share, code_points};

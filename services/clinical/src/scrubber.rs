@@ -218,10 +218,10 @@ impl Scrubber {
         by(Finder::Login, &|hits| self.logins.find(text, hits));
         by(Finder::BareValue, &|hits| bare::find(words, hits));
         by(Finder::PlaceFormat, &|hits| {
-            self.places.find(&self.lexicon, text, hits)
+            self.places.find(&self.lexicon, text, hits);
         });
         by(Finder::Gazetteer, &|hits| {
-            self.gazetteer.find(&self.lexicon, text, hits)
+            self.gazetteer.find(&self.lexicon, text, hits);
         });
         by(Finder::NameContext, &|hits| Names::new(words).find(hits));
         tagged::without_terms(&self.lexicon, words, &mut hits);

@@ -71,7 +71,7 @@ fn until(now: OffsetDateTime) -> Duration {
     } else {
         today + time::Duration::days(1)
     };
-    Duration::try_from(next - now).unwrap_or(Duration::from_secs(86_400))
+    Duration::try_from(next - now).unwrap_or(Duration::from_hours(24))
 }
 
 #[cfg(test)]
@@ -81,12 +81,12 @@ mod tests {
     #[test]
     fn the_next_night_is_within_a_day() {
         let noon = OffsetDateTime::UNIX_EPOCH + time::Duration::hours(12);
-        assert_eq!(until(noon), Duration::from_secs((14 * 60 + 30) * 60));
+        assert_eq!(until(noon), Duration::from_mins(14 * 60 + 30));
         let soon = OffsetDateTime::UNIX_EPOCH + time::Duration::hours(2);
-        assert_eq!(until(soon), Duration::from_secs(30 * 60));
+        assert_eq!(until(soon), Duration::from_mins(30));
         assert_eq!(
             until(soon + time::Duration::minutes(30)),
-            Duration::from_secs(86_400)
+            Duration::from_hours(24)
         );
     }
 }

@@ -44,8 +44,8 @@ pub fn trials(
     for trial in 0..trials {
         let note = planter.canary();
         let patient = (u128::from(seed) << 64 | u128::from(trial)).to_be_bytes();
-        let scrubbed = scrubber.scrub(&note.text, &note.known.known(patient));
-        let findings = result.score.add(&note, &scrubbed.redactions);
+        let made = scrubber.scrub(&note.text, &note.known.known(patient));
+        let findings = result.score.add(&note, &made.redactions);
         result.leaks += u64::from(!findings.misses.is_empty());
         result.canaries += note.spans.len() as u64;
         each(&note, &findings);
@@ -127,7 +127,7 @@ impl Planter {
         let count = 1 + draws.below(4);
         for _ in 0..count {
             body.clean(self, &mut draws);
-            let (before, behind) = *draws.one(&FRAMES);
+            let (before, behind) = draws.one(&FRAMES);
             body.push(before);
             match draws.below(10) {
                 0..=4 => body.name(&mut draws, &given, &family),
@@ -176,7 +176,7 @@ impl Body {
             let text = planter.clean_sentence(draws.bits());
             self.push(&text);
         }
-        self.push(*draws.one(&[" ", "\n", " ", "\n\n"]));
+        self.push(draws.one(&[" ", "\n", " ", "\n\n"]));
     }
 
     fn canary(&mut self, text: &str, category: &str) {
@@ -188,14 +188,14 @@ impl Body {
     /// The patient's name in one of its writings. What stays readable of it is a leak; titles are none.
     fn name(&mut self, draws: &mut Draws, given: &str, family: &str) {
         let letter: String = given.chars().take(1).collect();
-        let text = match *draws.one(&WRITINGS) {
+        let text = match draws.one(&WRITINGS) {
             Writing::Told => format!("{given} {family}"),
             Writing::Inverted => format!("{family}, {given}"),
             Writing::Last | Writing::Possessive => family.to_owned(),
             Writing::First => given.to_owned(),
             Writing::Initial => format!("{letter}. {family}"),
             Writing::Titled => {
-                self.push(*draws.one(&["Mr. ", "Mrs ", "Ms. ", "Dr. ", "Miss "]));
+                self.push(draws.one(&["Mr. ", "Mrs ", "Ms. ", "Dr. ", "Miss "]));
                 family.to_owned()
             }
             Writing::Shouted => format!("{given} {family}").to_uppercase(),

@@ -1,6 +1,6 @@
 //! Pseudo-random numbers from a seed: the same everywhere, for training and for trials that others repeat.
 
-/// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). Not for secrets.
+/// `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). Not for secrets.
 #[derive(Clone, Debug)]
 pub struct Draws(u64);
 
@@ -32,8 +32,8 @@ impl Draws {
     }
 
     /// One of `all`, which is not empty.
-    pub fn one<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+    pub fn one<T: Copy>(&mut self, all: &[T]) -> T {
         let at = self.below(all.len());
-        &all[at]
+        all[at]
     }
 }

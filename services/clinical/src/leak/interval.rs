@@ -80,6 +80,7 @@ fn beta_cdf(x: f64, a: f64, b: f64) -> f64 {
     }
 }
 
+#[expect(clippy::many_single_char_names, reason = "the names of Numerical Recipes")]
 fn fraction(x: f64, a: f64, b: f64) -> f64 {
     const TINY: f64 = 1e-300;
     let full = |value: f64| if value.abs() < TINY { TINY } else { value };

@@ -10,6 +10,7 @@ use super::draws::Draws;
 use super::gold::{GoldKnown, GoldNote, GoldSpan};
 use fill::Writer;
 use people::Lists;
+pub use people::known_names;
 
 const HEADERS: &str = include_str!("layouts/headers.txt");
 const FOOTERS: &str = include_str!("layouts/footers.txt");
@@ -55,7 +56,7 @@ impl Planter {
     pub(super) fn clean_sentence(&self, seed: u64) -> String {
         let mut draws = Draws::new(seed);
         let mut writer = Writer::new(&self.lists, draws.bits());
-        writer.layout(*draws.one(&self.clean));
+        writer.layout(draws.one(&self.clean));
         writer.finish().0
     }
 
@@ -67,7 +68,7 @@ impl Planter {
         let clean = draws.chance(20);
         let mut layouts: Vec<&str> = Vec::new();
         if !clean && (long || draws.chance(15)) {
-            layouts.push(*draws.one(&self.headers));
+            layouts.push(draws.one(&self.headers));
         }
         let head = layouts.len();
         for _ in 0..count {
@@ -76,11 +77,11 @@ impl Planter {
             } else {
                 &self.sentences
             };
-            layouts.push(*draws.one(list));
+            layouts.push(draws.one(list));
         }
         let body = layouts.len();
         if !clean && (long || draws.chance(15)) {
-            layouts.push(*draws.one(&self.footers));
+            layouts.push(draws.one(&self.footers));
         }
         let mut writer = Writer::new(&self.lists, draws.bits());
         for (at, layout) in layouts.iter().enumerate() {

@@ -114,18 +114,18 @@ impl Score {
     /// Scores one note by masked ranges in code points.
     pub fn add_spans(&mut self, note: &GoldNote, masked: &[(usize, usize)]) -> Findings {
         let chars: Vec<char> = note.text.chars().collect();
-        let mark = |ranges: &mut dyn Iterator<Item = (usize, usize)>| {
-            let mut marked = vec![false; chars.len()];
+        let places = |ranges: &mut dyn Iterator<Item = (usize, usize)>| {
+            let mut all = vec![false; chars.len()];
             for (start, end) in ranges {
                 let end = end.min(chars.len());
-                if let Some(range) = marked.get_mut(start.min(end)..end) {
+                if let Some(range) = all.get_mut(start.min(end)..end) {
                     range.fill(true);
                 }
             }
-            marked
+            all
         };
-        let mask = mark(&mut masked.iter().copied());
-        let gold = mark(&mut note.spans.iter().map(|span| (span.start, span.end)));
+        let mask = places(&mut masked.iter().copied());
+        let gold = places(&mut note.spans.iter().map(|span| (span.start, span.end)));
         let mut findings = Findings::default();
         let mut has_phi = false;
         for (index, span) in note.spans.iter().enumerate().filter(|(_, span)| span.hipaa) {

@@ -27,7 +27,7 @@ pub(crate) fn find(words: &Words<'_>, hits: &mut Vec<Hit>) {
     let known = Classes::ENGLISH.or(Classes::CLINICAL).or(Classes::COMMON);
     let unknown = |word: &Word| word.case == Case::Digits || word.length < 2 || !word.classes.is(known);
     let capitals = words
-        .words
+        .list
         .iter()
         .all(|word| matches!(word.case, Case::Digits | Case::Upper | Case::Initial) && word.length < 11);
     let signs = text
@@ -45,10 +45,10 @@ pub(crate) fn find(words: &Words<'_>, hits: &mut Vec<Hit>) {
     let mixed = digits >= 1
         && letters >= 3
         && digits + letters >= 5
-        && (words.words.iter().all(unknown) && capitals
+        && (words.list.iter().all(unknown) && capitals
             || digits >= 5
                 && !text.contains(' ')
-                && words.words.iter().any(|word| word.length > 3 && unknown(word)));
+                && words.list.iter().any(|word| word.length > 3 && unknown(word)));
     let measured = has_unit(
         text,
         text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()),

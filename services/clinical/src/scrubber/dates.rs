@@ -209,7 +209,7 @@ fn judge(
                 && is_month_word(text, range, &parts)
                 && (parts.year.is_some() || !has_unit(text, range.end))
         }
-        Layout::MonthYear => true,
+        Layout::MonthYear | Layout::Weekday => true,
         Layout::NumericMonthYear => !matches!(previous, Some('.' | '/' | '-')) && !glued(range.end),
         Layout::Fraction => {
             let range_goes_on = text[range.end..].get(1..6).is_some_and(|rest| rest.contains('/'));
@@ -218,7 +218,6 @@ fn judge(
                 && (!glued(range.end) || (text[range.end..].starts_with('-') && range_goes_on))
                 && is_date_fraction(text, range, day, month)
         }
-        Layout::Weekday => true,
         Layout::Month => text[parts.month.clone()?].starts_with(char::is_uppercase) || !is_other_word(month),
     };
     if !fits {
@@ -265,7 +264,7 @@ fn clock(behind: &str) -> usize {
     };
     let fraction = bytes.get(hour + 7) == Some(&b'.') && digit(hour + 8);
     let digits = if fraction {
-        (hour + 8..).take_while(|&at| digit(at)).count() + 1
+        (hour + 8..bytes.len()).take_while(|&at| digit(at)).count() + 1
     } else {
         0
     };

@@ -169,10 +169,10 @@ impl KnownNames {
         let known: Vec<usize> = (0..parts.len()).filter(|&at| parts[at].is_some()).collect();
         for at in known {
             for other in [at.checked_sub(1), at.checked_add(1)].into_iter().flatten() {
-                let (Some(word), Some(token)) = (words.words.get(other), words.tokens.get(other)) else {
+                let (Some(word), Some(token)) = (words.list.get(other), words.tokens.get(other)) else {
                     continue;
                 };
-                let near = words.words.get(at.max(other)).is_some_and(|word| {
+                let near = words.list.get(at.max(other)).is_some_and(|word| {
                     matches!(word.gap, Gap::Blank | Gap::Comma | Gap::Hyphen | Gap::Line)
                 });
                 let short = word.length < 4 && matches!(word.case, Case::Title | Case::Upper | Case::Initial);
@@ -236,7 +236,7 @@ impl KnownNames {
         let mut buffer = String::new();
         let parts: Vec<Option<Part>> = tokens
             .iter()
-            .zip(&words.words)
+            .zip(&words.list)
             .map(|(token, word)| {
                 if !token.is_word() {
                     return None;

@@ -35,7 +35,7 @@ impl<'s> Names<'s> {
         Self {
             text: words.text,
             tokens: &words.tokens,
-            words: &words.words,
+            words: &words.list,
         }
     }
 

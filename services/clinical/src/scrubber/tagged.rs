@@ -40,7 +40,7 @@ pub(super) fn without_terms(lexicon: &Lexicon, words: &Words<'_>, hits: &mut Vec
         let to = words.tokens.partition_point(|token| token.start < hit.range.end);
         let possessive = |at: usize| {
             words
-                .words
+                .list
                 .get(at)
                 .is_some_and(|word| word.length == 1 && word.gap == Gap::Quote)
         };
@@ -84,7 +84,7 @@ pub(super) fn find(tagger: &Tagger, lexicon: &Lexicon, words: &Words<'_>, hits: 
 /// one, `de la` within a place.
 fn complete(words: &Words<'_>, tags: &mut [Tag]) {
     let near = |at: usize| {
-        words.words.get(at).is_some_and(|word| {
+        words.list.get(at).is_some_and(|word| {
             matches!(
                 word.gap,
                 Gap::Blank | Gap::Stop | Gap::Hyphen | Gap::Nothing | Gap::Quote
@@ -102,7 +102,7 @@ fn complete(words: &Words<'_>, tags: &mut [Tag]) {
             .find(|&step| tags.get(at + step) == Some(&tag));
         if let Some(steps) = bridge.filter(|&steps| steps > 1) {
             let small = (1..steps).all(|step| {
-                words.words.get(at + step).is_some_and(|word| {
+                words.list.get(at + step).is_some_and(|word| {
                     word.classes.is(Classes::PARTICLE)
                         || word.case == Case::Initial
                         || tag == Tag::Place
@@ -112,7 +112,7 @@ fn complete(words: &Words<'_>, tags: &mut [Tag]) {
                         || tag == Tag::Place
                             && steps == 2
                             && word.length == 2
-                            && words.words[at].classes.is(Classes::PLACE)
+                            && words.list[at].classes.is(Classes::PLACE)
                             && is_in(words, at + step)
                         || tag == Tag::Place && is_crossing(words, tags, at, at + step)
                 })
@@ -152,7 +152,7 @@ fn complete(words: &Words<'_>, tags: &mut [Tag]) {
         while first > 0
             && at < first + 3
             && tags[first - 1] == Tag::Other
-            && matches!(words.words[first].gap, Gap::Blank | Gap::Line)
+            && matches!(words.list[first].gap, Gap::Blank | Gap::Line)
             && is_particle(words, first - 1)
         {
             first -= 1;
@@ -161,7 +161,7 @@ fn complete(words: &Words<'_>, tags: &mut [Tag]) {
         if near(at)
             && at > 0
             && tags[at - 1] == Tag::Other
-            && words.words[at].gap != Gap::Quote
+            && words.list[at].gap != Gap::Quote
             && is_initial(words, at - 1)
         {
             tags[at - 1] = Tag::Name;
@@ -180,7 +180,7 @@ fn is_in(words: &Words<'_>, at: usize) -> bool {
 
 /// Whether the word at `and` joins two streets (`Acorn and Mill St 5`): the second part has a number.
 fn is_crossing(words: &Words<'_>, tags: &[Tag], before: usize, and: usize) -> bool {
-    let (Some(token), Some(word)) = (words.tokens.get(and), words.words.get(and)) else {
+    let (Some(token), Some(word)) = (words.tokens.get(and), words.list.get(and)) else {
         return false;
     };
     let joined = matches!(words.text.get(token.range()), Some("and" | "&"))
@@ -189,12 +189,12 @@ fn is_crossing(words: &Words<'_>, tags: &[Tag], before: usize, and: usize) -> bo
     joined
         && (and + 1..and + 6)
             .take_while(|&at| tags.get(at) == Some(&Tag::Place))
-            .any(|at| words.words[at].case == Case::Digits)
+            .any(|at| words.list[at].case == Case::Digits)
 }
 
 /// Numbers beside the place at `at`, and states and codes between it and the next part of its address.
 fn inside(words: &Words<'_>, tags: &mut [Tag], at: usize) {
-    let word = |at: usize| words.words.get(at);
+    let word = |at: usize| words.list.get(at);
     let gap = |at: usize| word(at).map_or(Gap::Start, |word| word.gap);
     let is_number = |at: usize| word(at).is_some_and(|word| word.case == Case::Digits && word.length < 7);
     let other = |tags: &[Tag], at: usize| tags.get(at) == Some(&Tag::Other);
@@ -213,7 +213,7 @@ fn inside(words: &Words<'_>, tags: &mut [Tag], at: usize) {
     if code && matches!(gap(at + 1), Gap::Blank | Gap::Comma) && other(tags, at + 1) {
         let numbered = (at.saturating_sub(6)..at).any(|at| is_number(at) && tags[at] == Tag::Place);
         let ends = words
-            .words
+            .list
             .get(at + 2)
             .is_none_or(|word| matches!(word.gap, Gap::Line | Gap::Start | Gap::Stop | Gap::Comma));
         if numbered && ends {
@@ -241,7 +241,7 @@ fn inside(words: &Words<'_>, tags: &mut [Tag], at: usize) {
                 .text
                 .get(token.end..)
                 .unwrap_or("")
-                .starts_with(|c: char| matches!(c, '\n' | ',' | '.' | ';' | ')'))
+                .starts_with(['\n', ',', '.', ';', ')'])
                 || token.end == words.text.len();
             if !is_year(written) && !has_unit(words.text, token.end) && (written.len() > 1 || closed) {
                 tags[behind] = Tag::Place;
@@ -322,12 +322,12 @@ fn is_suffix(words: &Words<'_>, at: usize) -> bool {
     matches!(
         written,
         "II" | "III" | "IV" | "Jr" | "Sr" | "JR" | "SR" | "DDS" | "Esq"
-    ) && words.words[at].gap == Gap::Blank
+    ) && words.list[at].gap == Gap::Blank
 }
 
 /// A small word that only family names start with (`de Example`).
 fn is_particle(words: &Words<'_>, at: usize) -> bool {
-    words.words.get(at).is_some_and(|word| {
+    words.list.get(at).is_some_and(|word| {
         word.classes.is(Classes::PARTICLE) && word.classes.frequency(Classes::ENGLISH) < 3
     })
 }
@@ -362,7 +362,7 @@ fn sure(decided: &[Tagged]) -> u8 {
 
 /// Whether the word at `at` goes on with the name or place before it.
 fn joins(words: &Words<'_>, at: usize, tag: Tag) -> bool {
-    let gap = words.words.get(at).map_or(Gap::Start, |word| word.gap);
+    let gap = words.list.get(at).map_or(Gap::Start, |word| word.gap);
     match gap {
         Gap::Blank | Gap::Hyphen | Gap::Nothing => true,
         Gap::Stop | Gap::Line | Gap::Quote => tag == Tag::Place || gap == Gap::Stop,

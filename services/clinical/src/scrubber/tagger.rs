@@ -122,9 +122,9 @@ impl Tagger {
 
     /// Tags every word. `covered` says for each word what a rule found there already.
     pub(crate) fn tag(&self, lexicon: &Lexicon, words: &Words<'_>, covered: &[Tag]) -> Vec<Tagged> {
-        let mut tags = vec![Tagged::default(); words.words.len()];
+        let mut tags = vec![Tagged::default(); words.list.len()];
         let context = Context::new(words, covered);
-        for at in 0..words.words.len() {
+        for at in 0..words.list.len() {
             let found = covered.get(at).copied().unwrap_or_default();
             if found != Tag::Other {
                 tags[at] = Tagged {
@@ -144,16 +144,16 @@ impl Tagger {
                 sums[1] += i32::from(place);
             });
             // A letter alone is an initial beside a name or a title; elsewhere it is a grade, a type or a lead.
-            let alone = words.words[at].case == Case::Initial
+            let alone = words.list[at].case == Case::Initial
                 && history[0] != Tag::Name
                 && !words
-                    .words
+                    .list
                     .get(at + 1)
                     .is_some_and(|next| matches!(next.case, Case::Title | Case::Initial))
                 && !at
                     .checked_sub(1)
-                    .is_some_and(|at| words.words[at].classes.is(Classes::TITLE));
-            let bar = bar(&context, &words.words[at]) + if alone { 2.0 } else { 0.0 };
+                    .is_some_and(|at| words.list[at].classes.is(Classes::TITLE));
+            let bar = bar(&context, &words.list[at]) + if alone { 2.0 } else { 0.0 };
             tags[at] = self.decide(sums, bar);
         }
         tags
@@ -190,7 +190,7 @@ fn back(tags: &[Tagged], at: usize, steps: usize) -> Tag {
 /// Whether a word is worth asking about: every word but those of dictionaries in small letters, and every one that
 /// follows a name or a place. In a text without capitals (`small`) also every word that is a name besides.
 fn is_asked(words: &Words<'_>, at: usize, last: Tag, small: bool) -> bool {
-    let Some(word) = words.words.get(at) else {
+    let Some(word) = words.list.get(at) else {
         return false;
     };
     if word.length > LONGEST {
@@ -221,10 +221,10 @@ fn is_asked(words: &Words<'_>, at: usize, last: Tag, small: bool) -> bool {
 
 /// Whether a number stands right before or behind a word, with at most a hyphen between.
 fn is_joined(words: &Words<'_>, at: usize) -> bool {
-    let number = |at: usize| words.words.get(at).is_some_and(|word| word.case == Case::Digits);
+    let number = |at: usize| words.list.get(at).is_some_and(|word| word.case == Case::Digits);
     let glued = |at: usize| {
         words
-            .words
+            .list
             .get(at)
             .is_some_and(|word| matches!(word.gap, Gap::Nothing | Gap::Hyphen))
     };
@@ -240,26 +240,25 @@ const XX: u32 = 0x7878;
 /// Whether a word is a name in a clinical term (`Quill's disease`, `Quill-Acorn syndrome`): one of the next words makes it
 /// one, and no title stands before it.
 pub(super) fn is_term(lexicon: &Lexicon, words: &Words<'_>, at: usize) -> bool {
-    let Some(word) = words.words.get(at) else {
+    let Some(word) = words.list.get(at) else {
         return false;
     };
     if word.case == Case::Lower || word.case == Case::Digits {
         return false;
     }
-    let titled = at > 0
-        && words.words[at - 1].classes.is(Classes::TITLE)
-        && matches!(word.gap, Gap::Blank | Gap::Stop);
+    let titled =
+        at > 0 && words.list[at - 1].classes.is(Classes::TITLE) && matches!(word.gap, Gap::Blank | Gap::Stop);
     if !titled && word.classes.is(Classes::SCORE) && is_graded(words, at) {
         return true;
     }
     !titled
         && (at + 1..at + 4)
             .take_while(|&next| {
-                words.words.get(next).is_some_and(|next| {
+                words.list.get(next).is_some_and(|next| {
                     matches!(next.gap, Gap::Blank | Gap::Hyphen | Gap::Quote | Gap::Nothing)
                 })
             })
-            .any(|next| lexicon.is_term(word.hash, words.words[next].hash))
+            .any(|next| lexicon.is_term(word.hash, words.list[next].hash))
 }
 
 /// Words between the name of a score and its value, or behind it.
@@ -285,7 +284,7 @@ const GRADES: [&str; 16] = [
 /// Whether a value follows the name of a score (`Fisher 3`, `Mallampati class II`, `Child-Pugh B`, `Hunt and Hess 2`).
 fn is_graded(words: &Words<'_>, at: usize) -> bool {
     for next in at + 1..at + 4 {
-        let (Some(word), Some(token)) = (words.words.get(next), words.tokens.get(next)) else {
+        let (Some(word), Some(token)) = (words.list.get(next), words.tokens.get(next)) else {
             return false;
         };
         if !matches!(word.gap, Gap::Blank | Gap::Hyphen | Gap::Colon | Gap::Nothing) {
@@ -331,7 +330,7 @@ fn is_coded(words: &Words<'_>, at: usize) -> bool {
 /// Whether a number may belong to an address: a word with a capital or unknown to dictionaries stands behind it.
 fn may_be_house(words: &Words<'_>, at: usize) -> bool {
     let next = |steps: usize| {
-        words.words.get(at + steps).is_some_and(|word: &Word| {
+        words.list.get(at + steps).is_some_and(|word: &Word| {
             matches!(word.gap, Gap::Blank | Gap::Comma | Gap::Nothing)
                 && (matches!(word.case, Case::Title | Case::Upper)
                     || (word.case == Case::Lower
@@ -341,7 +340,7 @@ fn may_be_house(words: &Words<'_>, at: usize) -> bool {
         })
     };
     let number = words
-        .words
+        .list
         .get(at + 1)
         .is_some_and(|word| word.case == Case::Digits);
     next(1) || (number && next(2))

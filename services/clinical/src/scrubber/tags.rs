@@ -139,7 +139,7 @@ mod tests {
         let found: Vec<&str> = is_tag(text).into_iter().map(|tag| &text[tag]).collect();
         assert_eq!(found, ["[NAME]", "[DATE 2019]", "[ZIP 100**]", "[ID]"]);
         let tags = is_tag(text);
-        assert_eq!(outside(text, &tags, 3..18), [6..11]);
+        assert_eq!(outside(text, &tags, 3..18).first(), Some(&(6..11)));
         assert!(outside(text, &tags, 0..6).is_empty());
     }
 

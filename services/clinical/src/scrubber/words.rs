@@ -21,7 +21,7 @@ pub(crate) struct Word {
     pub gap: Gap,
 }
 
-/// What stands between two words, by its most telling character.
+/// What stands between two list: words, by its most telling character.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Gap {
     /// The start of the text, or an empty line.
@@ -82,7 +82,7 @@ impl Gap {
 pub(crate) struct Words<'t> {
     pub text: &'t str,
     pub tokens: Vec<Token>,
-    pub words: Vec<Word>,
+    pub list: Vec<Word>,
 }
 
 impl<'t> Words<'t> {
@@ -130,6 +130,10 @@ impl<'t> Words<'t> {
                 gap,
             });
         }
-        Self { text, tokens, words }
+        Self {
+            text,
+            tokens,
+            list: words,
+        }
     }
 }

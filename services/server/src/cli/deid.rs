@@ -4,6 +4,7 @@ mod document;
 mod evaluate;
 mod output;
 mod page;
+mod pseudonyms;
 mod source;
 mod train;
 mod trials;
@@ -16,6 +17,7 @@ use clinical::{Scrubber, leak::GoldKnown};
 use indicatif::{ProgressBar, ProgressStyle};
 use records::{Clock as _, SystemClock};
 
+pub use pseudonyms::{Report as PseudonymReport, pseudonyms};
 pub use trials::{Report as LeakReport, leak};
 
 use super::Failure;
@@ -34,7 +36,8 @@ pub struct DeidArgs {
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Write one file for each input into this folder, instead of to standard output
+    /// Write one file for each input into this folder, instead of to standard output. A file name that identifies somebody
+    /// becomes a pseudonym
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
     /// Identifiers of the patient that are known: a JSON file with names, identifiers, phones, address, `birth_date`, …

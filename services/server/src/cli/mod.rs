@@ -105,7 +105,8 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
 }
 
 /// A line for people on standard output.
-#[expect(clippy::print_stdout, reason = "the command line answers on standard output")]
 pub fn say(line: impl std::fmt::Display) {
-    println!("{line}");
+    use std::io::Write as _;
+    // Whoever reads may have seen enough (`| head`): that is no failure of ours.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }

@@ -192,11 +192,11 @@ impl<'l> Writer<'l> {
             }
             "doctor" => self.doctor(),
             "title" => {
-                let title = *self.draws.one(&TITLES);
+                let title = self.draws.one(&TITLES);
                 self.push(title);
             }
             "relation" => {
-                let relation = *self.draws.one(&RELATIONS);
+                let relation = self.draws.one(&RELATIONS);
                 self.push(relation);
             }
             "city" => {
@@ -273,7 +273,7 @@ impl<'l> Writer<'l> {
                 return self.push(&number);
             }
             "drug" => {
-                let drug = *draws.one(&self.lists.drugs);
+                let drug = draws.one(&self.lists.drugs);
                 let drug = if draws.chance(70) {
                     capital(drug)
                 } else {
@@ -396,7 +396,7 @@ impl<'l> Writer<'l> {
     }
 
     fn facility(&mut self) -> String {
-        let kind = *self.draws.one(&FACILITIES);
+        let kind = self.draws.one(&FACILITIES);
         match self.draws.below(6) {
             0 => format!("St. {} {kind}", self.first()),
             1 => format!("{} {kind}", self.last()),
@@ -441,7 +441,7 @@ fn phone(draws: &mut Draws) -> String {
 
 /// `Quill's disease`, `Quill syndrome`, `Quill-Acorn disease`.
 fn eponym(lists: &Lists, draws: &mut Draws) -> String {
-    let (name, nouns) = draws.one(&lists.eponyms);
+    let (name, nouns) = &lists.eponyms[draws.below(lists.eponyms.len())];
     let joined = if draws.chance(50) { "-" } else { " " };
     let name: Vec<String> = name.split(' ').map(capital).collect();
     let name = name.join(joined);

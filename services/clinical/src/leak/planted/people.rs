@@ -15,7 +15,7 @@ impl Graded {
                 Some(grade) => {
                     at = grade
                         .parse::<usize>()
-                        .map_or(0, |grade| grade.saturating_sub(1).min(2))
+                        .map_or(0, |grade| grade.saturating_sub(1).min(2));
                 }
                 None => grades[at].push(word),
             }
@@ -26,7 +26,7 @@ impl Graded {
     /// A word: half of the time a frequent one, one in seven rare.
     pub(super) fn one(&self, draws: &mut Draws) -> &'static str {
         let grade = [2, 2, 2, 2, 1, 1, 0][draws.below(7)];
-        *draws.one(self.0[grade].as_slice())
+        draws.one(self.0[grade].as_slice())
     }
 }
 
@@ -75,4 +75,11 @@ pub(super) fn capital(word: &str) -> String {
         .next()
         .map(|first| first.to_uppercase().chain(chars).collect())
         .unwrap_or_default()
+}
+
+/// All family and given names of the lists, folded: the dictionary of whoever attacks pseudonyms.
+pub fn known_names() -> impl Iterator<Item = &'static str> {
+    words(include_str!("../../lexicon/surnames.txt"))
+        .chain(words(include_str!("../../lexicon/forenames.txt")))
+        .filter(|word| !word.starts_with('@'))
 }

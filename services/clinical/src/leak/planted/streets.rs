@@ -51,11 +51,11 @@ const TYPES: [&str; 22] = [
 ];
 
 pub(super) fn state(draws: &mut Draws) -> &'static str {
-    *draws.one(&STATES)
+    draws.one(&STATES)
 }
 
 pub(super) fn country(draws: &mut Draws) -> &'static str {
-    *draws.one(&COUNTRIES)
+    draws.one(&COUNTRIES)
 }
 
 /// The name of a street without its number.

@@ -26,7 +26,7 @@ impl<'w, 't> Context<'w, 't> {
     pub(super) fn new(words: &'w Words<'t>, covered: &'w [Tag]) -> Self {
         let mut small = [0_u64; 32];
         let (mut upper, mut letters) = (0_usize, 0_usize);
-        for word in &words.words {
+        for word in &words.list {
             match word.case {
                 Case::Lower => {
                     letters += 1;
@@ -46,7 +46,7 @@ impl<'w, 't> Context<'w, 't> {
             .unwrap_or(0)
             .min(3);
         let capitals = words
-            .words
+            .list
             .iter()
             .filter(|word| matches!(word.case, Case::Title | Case::Initial))
             .count();
@@ -89,7 +89,7 @@ const NONE: Word = Word {
 /// Calls `each` with the slot of every feature of the word at `at`, whose two predecessors were tagged as `history`
 /// says, the nearer first.
 pub(super) fn features(context: &Context<'_, '_>, at: usize, history: [Tag; 2], mut each: impl FnMut(usize)) {
-    let words = &context.words.words;
+    let words = &context.words.list;
     let word = |offset: isize| {
         at.checked_add_signed(offset)
             .and_then(|at| words.get(at))

@@ -1,4 +1,4 @@
-//! Trains the tagger on gold spans: logistic regression by AdaGrad, left to right, half of the time with the gold
+//! Trains the tagger on gold spans: logistic regression by `AdaGrad`, left to right, half of the time with the gold
 //! decisions behind it and half with its own.
 
 use super::super::lexicon::Classes;
@@ -22,7 +22,7 @@ pub(crate) struct Example<'t> {
 pub struct Schedule {
     /// Passes over the examples.
     pub epochs: u32,
-    /// AdaGrad's step (Duchi et al. 2011).
+    /// `AdaGrad`'s step (Duchi et al. 2011).
     pub step: f32,
     /// Weight decay per update of a slot.
     pub decay: f32,
@@ -67,19 +67,19 @@ pub(crate) fn train(
             let Some(example) = examples.get_mut(index) else {
                 continue;
             };
-            let shown = example.words.words.clone();
-            for (word, truth) in example.words.words.iter_mut().zip(&example.truth) {
+            let shown = example.words.list.clone();
+            for (word, truth) in example.words.list.iter_mut().zip(&example.truth) {
                 let named = matches!(truth, Some(Tag::Name | Tag::Place));
                 if named && draws.chance(schedule.hidden) {
-                    let names = Classes::SURNAME.or(Classes::FORENAME).or(Classes::CITY);
-                    word.classes = word.classes.without(names.or(Classes::GIVEN));
+                    let lists = Classes::SURNAME.or(Classes::FORENAME).or(Classes::CITY);
+                    word.classes = word.classes.without(lists.or(Classes::GIVEN));
                     word.hash = 7;
                 }
             }
             let own = epoch > 1 && draws.chance(50);
-            let mut tags = vec![Tagged::default(); example.words.words.len()];
+            let mut tags = vec![Tagged::default(); example.words.list.len()];
             let context = Context::new(&example.words, &example.covered);
-            for at in 0..example.words.words.len() {
+            for at in 0..example.words.list.len() {
                 if example.covered[at] != Tag::Other {
                     tags[at].tag = example.covered[at];
                     continue;
@@ -131,8 +131,7 @@ pub(crate) fn train(
                     }
                 }
             }
-            drop(context);
-            example.words.words = shown;
+            example.words.list = shown;
         }
         #[expect(clippy::cast_precision_loss, reason = "for display")]
         progress(epoch, loss / count.max(1) as f64);

@@ -1,5 +1,7 @@
 //! One document through the gateway.
 
+use std::path::{Path, PathBuf};
+
 use clinical::leak::GoldKnown;
 use clinical::{Redaction, Scrubber};
 use interop::deid::{DeidError, Origin, Rules};
@@ -70,8 +72,45 @@ impl Gateway {
         )))
     }
 
+    /// Where below the folder of outputs a file goes: under its own name, unless a part of the name identifies somebody;
+    /// such a part becomes a pseudonym.
+    pub fn file_name(&self, relative: &Path) -> PathBuf {
+        relative
+            .components()
+            .map(|part| {
+                let part = part.as_os_str().to_string_lossy();
+                let (stem, extension) = part
+                    .rsplit_once('.')
+                    .map_or((&*part, String::new()), |(stem, extension)| {
+                        (stem, format!(".{extension}"))
+                    });
+                // `Quill_Thora_19560314` is read as words; digits glued to a name are not part of it.
+                let mut words = String::with_capacity(stem.len() + 8);
+                let mut last = ' ';
+                for c in stem.chars() {
+                    if last.is_alphabetic() && c.is_ascii_digit() {
+                        words.push(' ');
+                    }
+                    words.push(if c.is_alphanumeric() { c } else { ' ' });
+                    last = c;
+                }
+                let known = self.known.known([0; 16]);
+                if self.scrubber.scrub(&words, &known).redactions.is_empty() {
+                    part.into_owned()
+                } else {
+                    let id = self
+                        .scrubber
+                        .pseudonyms([0; 16])
+                        .id("file name", stem)
+                        .to_string();
+                    format!("document-{}{extension}", id.get(..16).unwrap_or(&id))
+                }
+            })
+            .collect()
+    }
+
     fn structured(&self, name: &str, text: &str) -> Result<String, DeidError> {
-        let path = std::path::Path::new(name);
+        let path = Path::new(name);
         let part = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
         let file = part(path.file_name()).unwrap_or_default();
         let folder = part(path.parent().and_then(|folder| folder.file_name())).unwrap_or_default();
@@ -120,6 +159,35 @@ fn is_structured(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_files_identify_nobody() {
+        let gateway = Gateway {
+            scrubber: Scrubber::with_secret(&[7; 32]),
+            rules: Rules::standard(),
+            known: GoldKnown::default(),
+            patient: None,
+            today: Date::MIN,
+        };
+        let name = |path: &str| gateway.file_name(Path::new(path)).display().to_string();
+        for kept in [
+            "report.txt",
+            "note_1.txt",
+            "ward/chest-xray-12.txt",
+            "batch.ndjson",
+        ] {
+            assert_eq!(name(kept), kept);
+        }
+        for gone in [
+            "Margaret_Ferncastle.txt",
+            "19560314-A0048213.txt",
+            "Carolee951_Sanford861_d88f994a.json",
+        ] {
+            let new = name(gone);
+            assert!(new.starts_with("document-") && new.len() > 24, "{gone}: {new}");
+            assert_eq!(new, name(gone));
+        }
+    }
 
     #[test]
     fn documents_are_told_by_their_beginning() {

@@ -83,14 +83,14 @@ fn evaluate(
     for note in &notes {
         let known = note.known.known([1; 16]);
         let began = Instant::now();
-        let scrubbed = scrubber.scrub(&note.text, &known);
+        let made = scrubber.scrub(&note.text, &known);
         seconds += began.elapsed().as_secs_f64();
         bytes += note.text.len();
-        let findings = score.add(note, &scrubbed.redactions);
+        let findings = score.add(note, &made.redactions);
         let chars: Vec<char> = note.text.chars().collect();
         if note.complete {
-            let spans = code_points(&note.text, &scrubbed.redactions);
-            for (redaction, span) in scrubbed.redactions.iter().zip(spans) {
+            let spans = code_points(&note.text, &made.redactions);
+            for (redaction, span) in made.redactions.iter().zip(spans) {
                 let finder = serde_json::to_value(redaction.finder)?;
                 let share = finders
                     .entry(finder.as_str().unwrap_or("").to_owned())
@@ -169,11 +169,16 @@ fn percent(share: Share) -> String {
 }
 
 fn print(result: &Result) {
-    let score = &result.score;
-    say(format_args!(
+    let title = format!(
         "{}  ({} notes, {:.1} MB/s)",
-        result.file, score.notes, result.megabytes_per_second
-    ));
+        result.file, result.score.notes, result.megabytes_per_second
+    );
+    print_score(&title, &result.score);
+}
+
+/// The table of one score, under its title.
+pub fn print_score(title: &str, score: &Score) {
+    say(title);
     say(format_args!(
         "  full-cover recall        {}",
         percent(score.all.full_cover())
@@ -248,10 +253,10 @@ pub fn read_all(files: &[PathBuf]) -> std::result::Result<Vec<GoldNote>, Failure
 pub fn spans(scrubber: &Scrubber, gold: &Path) -> std::result::Result<ExitCode, Failure> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     for note in read(gold)? {
-        let scrubbed = scrubber.scrub(&note.text, &note.known.known([1; 16]));
+        let made = scrubber.scrub(&note.text, &note.known.known([1; 16]));
         let row = serde_json::json!({
             "id": note.id,
-            "spans": code_points(&note.text, &scrubbed.redactions),
+            "spans": code_points(&note.text, &made.redactions),
         });
         writeln!(out, "{row}")?;
     }

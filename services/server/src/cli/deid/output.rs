@@ -93,8 +93,8 @@ impl<'a> Sink<'a> {
             }
             bar.inc(length);
         }
-        if !(out.is_empty() && !refused.is_empty()) {
-            self.put(source, &out)?;
+        if !out.is_empty() || refused.is_empty() {
+            self.put(gateway, source, &out)?;
         }
         Ok(refused)
     }
@@ -125,13 +125,13 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
-    fn put(&self, source: &Source, out: &str) -> Result<(), Failure> {
+    fn put(&self, gateway: &Gateway, source: &Source, out: &str) -> Result<(), Failure> {
         let Some(folder) = self.folder else {
             let mut stdout = std::io::stdout().lock();
             stdout.write_all(out.as_bytes())?;
             return Ok(stdout.flush()?);
         };
-        let mut file: PathBuf = folder.join(&source.relative);
+        let mut file: PathBuf = folder.join(gateway.file_name(&source.relative));
         match self.format {
             Format::Text => {}
             Format::Json if source.is_lines() => {}

@@ -28,15 +28,14 @@ impl Source {
             .is_some_and(|extension| extension == "ndjson" || extension == "jsonl")
     }
 
-    /// The whole text. Bytes that are no UTF-8 are read as Windows-1252 shows them, so that nothing is refused for an accent.
+    /// The whole text. A text that is no UTF-8 is read as ISO 8859-1, so that none is refused for an accent.
     pub fn read(&self) -> Result<String, Failure> {
-        let bytes = match &self.path {
-            Some(path) => std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?,
-            None => {
-                let mut bytes = Vec::new();
-                std::io::stdin().lock().read_to_end(&mut bytes)?;
-                bytes
-            }
+        let bytes = if let Some(path) = &self.path {
+            std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?
+        } else {
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes)?;
+            bytes
         };
         Ok(match String::from_utf8(bytes) {
             Ok(text) => text,

@@ -95,13 +95,13 @@ pub fn leak(scrubber: &Scrubber, count: u64, seed: u64, show: bool) -> Result<Re
     let found = trials(scrubber, seed, count, |_, _| bar.inc(1));
     bar.finish_and_clear();
     let mut planter = Planter::new(seed ^ 0x5EED);
-    let mut named = Score::default();
+    let mut persons = Score::default();
     for _ in 0..(count / 10).max(100) {
         let note = planter.note();
-        let scrubbed = scrubber.scrub(&note.text, &clinical::Known::default());
-        named.add(&note, &scrubbed.redactions);
+        let made = scrubber.scrub(&note.text, &clinical::Known::default());
+        persons.add(&note, &made.redactions);
     }
-    let names = named
+    let names = persons
         .by_class
         .get("NAME")
         .copied()
