@@ -112,7 +112,8 @@ impl Places {
             ),
             (
                 Rule::Corner,
-                "(?-u:\\b)[Tt]he corner of [^\\n,.;?!]{2,60}(?:\\.[ ]and[ ][^\\n,.;?!]{2,40})?".into(),
+                "(?-u:\\b)[Tt]he corner of (?:(?:ul|u|rkp|St|Ave|Rd|Dr|Blvd|[NSEW]|[0-9]{1,3})\\.[ ]|[^\\n,.;?!]){2,60}"
+                    .into(),
             ),
             (
                 Rule::Country,

@@ -141,6 +141,10 @@ fn complete(words: &Words<'_>, tags: &mut [Tag]) {
         if tag != Tag::Name {
             continue;
         }
+        // `Katrina and Mill St 5` is a crossing.
+        if is_crossing(words, tags, at, at + 1) {
+            tags[at + 1] = Tag::Place;
+        }
         // `Example, Jr.`, `Example II`, `Example DDS`, and the initial on either side.
         if near(at + 1)
             && tags.get(at + 1) == Some(&Tag::Other)

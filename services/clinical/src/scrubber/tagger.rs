@@ -58,13 +58,17 @@ fn bar(context: &Context<'_, '_>, word: &Word) -> f32 {
     let term = word.classes.is(Classes::CLINICAL) && names < 2 && !word.classes.is(Classes::CITY);
     let look = match word.case {
         Case::Lower if !context.is_small() => 2.0,
-        Case::Upper if word.length < 5 && !context.is_shouted() && names < 3 => {
-            if word.length < 3 {
-                2.5
-            } else {
-                1.5
-            }
+        // In a text without capitals a name looks like any word: those that dictionaries know need more.
+        Case::Lower if word.classes.frequency(Classes::ENGLISH) > 1 || word.classes.is(Classes::CLINICAL) => {
+            1.5
         }
+        Case::Upper if word.length < 5 && names < 3 => match (word.length, context.is_shouted()) {
+            (0..3, false) => 2.5,
+            (0..3, true) | (_, false) => 1.5,
+            _ => 0.0,
+        },
+        // Countries and peoples identify nobody.
+        Case::Title if word.classes.is(Classes::WIDE) => 1.0,
         _ => 0.0,
     };
     look + if term { 2.0 } else { 0.0 }

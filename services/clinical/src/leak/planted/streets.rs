@@ -66,7 +66,7 @@ pub(super) fn street_name(lists: &Lists, draws: &mut Draws) -> String {
         lists.cities.one(draws)
     };
     let name = capital(word);
-    match draws.below(20) {
+    match draws.below(40) {
         0 => format!("{name}strasse"),
         1 => format!("{name}weg"),
         2 => format!("ul. {name}"),
@@ -75,44 +75,73 @@ pub(super) fn street_name(lists: &Lists, draws: &mut Draws) -> String {
         5 => format!("Rue de {name}"),
         6 => format!("{name}gatan"),
         7 => format!("Calle {name}"),
+        8 => format!("{name} u."),
+        9 => format!("{name} út"),
+        10 => format!("{name} tee"),
+        11 => format!("{name}katu"),
+        12 => format!("{name}vej"),
+        13 => format!("{name}straat"),
+        14 => format!("rue {name}"),
+        15 => format!("Avenida {name}"),
+        16 => format!("Boulevard {} {name}", capital(lists.forenames.one(draws))),
+        17 => format!("Rúa do {name}"),
+        18 => name,
         _ => format!("{name} {}", draws.one(&TYPES)),
     }
 }
 
-/// A street with its number, before or behind it, sometimes with a flat.
+/// A street with its number, before or behind it, sometimes with a flat or with another number before it.
 pub(super) fn street(lists: &Lists, draws: &mut Draws) -> String {
     let most = if draws.chance(70) { 400 } else { 9999 };
     let number = 1 + draws.below(most);
     let name = street_name(lists, draws);
-    let behind = name.ends_with("strasse")
-        || name.ends_with("weg")
-        || name.ends_with("gatan")
-        || ["ul. ", "Rua ", "Via ", "Calle "]
-            .iter()
-            .any(|kind| name.starts_with(kind))
-        || draws.chance(10);
-    let line = if behind {
+    let english = TYPES.iter().any(|kind| name.ends_with(kind));
+    let behind = if english {
+        draws.chance(10)
+    } else {
+        draws.chance(85)
+    };
+    let mut line = if behind {
         format!("{name} {number}")
     } else {
         format!("{number} {name}")
     };
+    if draws.chance(15) {
+        line = format!("{} {line}", draws.below(99_999));
+    }
     match draws.below(12) {
         0 => format!("{line}, Apt {}", 1 + draws.below(40)),
         1 => format!("{line} Suite {}", 100 + draws.below(900)),
+        2 => format!("{line} Apt. {}", 100 + draws.below(900)),
         _ => line,
+    }
+}
+
+/// The name of a city as addresses write it.
+fn town(lists: &Lists, draws: &mut Draws) -> String {
+    let city = capital(lists.cities.one(draws));
+    let city = match draws.below(12) {
+        0 => format!("{city} {}", capital(lists.cities.one(draws))),
+        1 => format!(
+            "{city} {} {}",
+            draws.one(&["u", "v", "do", "de", "am", "sur", "del", "la"]),
+            capital(lists.cities.one(draws))
+        ),
+        2 => format!("{city} {}", draws.one(&["K", "V", "C", "S", "N"])),
+        3 => format!("Cite {city}"),
+        _ => city,
+    };
+    if draws.chance(20) {
+        city.to_uppercase()
+    } else {
+        city
     }
 }
 
 /// A whole address on one line or on several.
 pub(super) fn address(lists: &Lists, draws: &mut Draws) -> String {
     let street = street(lists, draws);
-    let mut city = capital(lists.cities.one(draws));
-    if draws.chance(20) {
-        city = format!("{city} {}", capital(lists.cities.one(draws)));
-    }
-    if draws.chance(15) {
-        city = city.to_uppercase();
-    }
+    let city = town(lists, draws);
     let between = if draws.chance(50) {
         ", "
     } else if draws.chance(60) {
@@ -121,8 +150,10 @@ pub(super) fn address(lists: &Lists, draws: &mut Draws) -> String {
         " "
     };
     let zip = format!("{:05}", draws.below(99_999));
-    match draws.below(4) {
+    match draws.below(6) {
         0 => format!("{street}{between}{city}"),
+        4 => format!("{street}{between}{zip} {city}"),
+        5 => format!("{street}{between}{city}{between}{}", country(draws)),
         1 => format!("{street}{between}{city}, {} {zip}", state(draws)),
         2 => format!("{street}{between}{city}{between}{} {zip}", country(draws)),
         _ => format!("{street}{between}{city}, {zip}"),

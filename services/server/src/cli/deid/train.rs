@@ -27,7 +27,7 @@ pub struct TrainArgs {
     #[arg(long, default_value_t = 30_000)]
     planted: u32,
     /// How often each row of the files counts
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 6)]
     repeat: u32,
     /// Passes over everything
     #[arg(long, default_value_t = Schedule::default().epochs)]
