@@ -1,0 +1,25 @@
+//! A thread's own memory.
+
+use crate::inputs::Inputs;
+use crate::step::Step;
+
+/// Grown when needed, kept for the next call.
+#[derive(Debug, Default)]
+pub(crate) struct Area {
+    /// Rows on their way into a product.
+    pub(crate) inputs: Inputs,
+    /// Between the two products of a feed-forward layer.
+    pub(crate) middle: Vec<f32>,
+    /// Small sums.
+    pub(crate) spare: Vec<f32>,
+    /// Attention: keys and values of a head, interleaved for the tiles.
+    pub(crate) keys: Vec<u32>,
+    pub(crate) values: Vec<u32>,
+    /// Attention: 32 queries, a step for each of their dimensions; the same of the result.
+    pub(crate) queries: Vec<Step>,
+    pub(crate) result: Vec<Step>,
+    /// Attention: a step for each key.
+    pub(crate) scores: Vec<Step>,
+    /// Where each sequence starts.
+    pub(crate) starts: Vec<usize>,
+}

@@ -1,0 +1,354 @@
+//! Who runs the kernels: an instruction set, a few threads and their memory.
+
+use std::error::Error;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use crate::activation::{Activate, Activation};
+use crate::area::Area;
+use crate::disjoint::Disjoint;
+use crate::inputs::grow;
+use crate::kernel::{Isa, Kernel};
+use crate::linear::{Epilogue, product};
+use crate::norm::{LayerNorm, Normalize};
+use crate::packed::Packed;
+use crate::pool::Pool;
+use crate::softmax::{Keys, Softmax};
+
+/// Bytes of interleaved inputs that a block of rows may take: a fraction of a second-level cache of 1 MiB.
+const BLOCK_BYTES: usize = 192 << 10;
+/// Fewest rows of a block: each panel that is read from beyond the second-level cache is used for so many rows.
+const LEAST_ROWS: usize = 24;
+/// Most rows of a block, so that there are blocks enough to share out.
+const MOST_ROWS: usize = 192;
+/// With fewer rows than this for each thread, threads share the panels instead, so that each reads only its own.
+const FEW_ROWS: usize = 40;
+/// Values of an element-wise kernel that are worth a thread.
+const LEAST_VALUES: usize = 1 << 13;
+
+/// Why there is no executor.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ExecutorError {
+    /// This processor lacks the instructions.
+    Unavailable(Kernel),
+    /// Threads must be at least 1.
+    NoThreads,
+    /// The operating system gives no more threads.
+    Spawn(std::io::Error),
+}
+
+impl fmt::Display for ExecutorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(kernel) => {
+                write!(f, "this processor cannot run the kernel {}", kernel.as_str())
+            }
+            Self::NoThreads => f.write_str("no threads to run on"),
+            Self::Spawn(_) => f.write_str("no more threads"),
+        }
+    }
+}
+
+impl Error for ExecutorError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Unavailable(_) | Self::NoThreads => None,
+            Self::Spawn(error) => Some(error),
+        }
+    }
+}
+
+/// Runs the kernels on some threads. Its memory grows to what the largest call needs and is then used again.
+///
+/// Every method panics when slices do not fit each other, as [`slice::copy_from_slice`] does: shapes come from a model
+/// that was checked when it was loaded, not from its inputs.
+pub struct Executor {
+    pub(crate) isa: Isa,
+    pub(crate) pool: Pool,
+    /// One for each thread of the pool; never contended.
+    pub(crate) areas: Vec<Mutex<Area>>,
+    /// What all threads read during a call.
+    pub(crate) shared: Area,
+}
+
+impl fmt::Debug for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Executor")
+            .field("kernel", &self.kernel())
+            .field("threads", &self.threads())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Executor {
+    /// An executor on `threads` threads, the caller's among them.
+    ///
+    /// # Errors
+    /// [`ExecutorError`].
+    pub fn new(kernel: Kernel, threads: usize) -> Result<Self, ExecutorError> {
+        if threads == 0 {
+            return Err(ExecutorError::NoThreads);
+        }
+        let isa = Isa::new(kernel).ok_or(ExecutorError::Unavailable(kernel))?;
+        Ok(Self {
+            isa,
+            pool: Pool::new(threads).map_err(ExecutorError::Spawn)?,
+            areas: (0..threads).map(|_| Mutex::default()).collect(),
+            shared: Area::default(),
+        })
+    }
+
+    /// An executor with the best kernel of this processor.
+    ///
+    /// # Errors
+    /// [`ExecutorError`].
+    pub fn detect(threads: usize) -> Result<Self, ExecutorError> {
+        Self::new(Kernel::best(), threads)
+    }
+
+    /// The instructions it uses.
+    #[must_use]
+    pub const fn kernel(&self) -> Kernel {
+        self.isa.kernel()
+    }
+
+    /// The threads it uses, the caller's among them.
+    #[must_use]
+    pub const fn threads(&self) -> usize {
+        self.pool.threads()
+    }
+
+    /// `x Wᵀ + b` for each row of `x`, with the epilogue, into the rows of `out`.
+    ///
+    /// # Panics
+    /// When `x` has no whole number of rows, or `out` or the norm another shape.
+    pub fn linear(&mut self, x: &[f32], packed: &Packed, epilogue: Epilogue<'_>, out: &mut [f32]) {
+        let (inputs, outputs) = (packed.inputs(), packed.outputs());
+        let rows = rows_of(x, inputs);
+        assert_eq!(out.len(), rows * outputs, "a result for each row");
+        let norm = match epilogue {
+            Epilogue::AddNorm(norm) => Some(norm),
+            Epilogue::Bias | Epilogue::Activation(_) | Epilogue::Add => None,
+        };
+        assert!(
+            norm.is_none_or(|norm| norm.width() == outputs),
+            "a norm of the result's width"
+        );
+        if rows == 0 || outputs == 0 {
+            return;
+        }
+        let (isa, finish) = (self.isa, epilogue.finish());
+        if self.few(rows, packed) {
+            let panels = packed.panels();
+            let tasks = panels.min(self.threads() * 4);
+            self.shared.inputs.pack(isa, packed, x);
+            let inputs = &self.shared.inputs;
+            let out_parts = Disjoint::new(&mut *out);
+            self.pool.run(tasks, |_, task| {
+                let range = share(panels, tasks, task);
+                // SAFETY: tasks have different panels.
+                unsafe { product(isa, packed, inputs, range, finish, (&out_parts, 0)) };
+            });
+            if let Some(norm) = norm {
+                self.layer_norm(norm, out);
+            }
+            return;
+        }
+        let tasks = self.blocks(rows, packed.steps_in_panel() * 4);
+        let out = Disjoint::new(out);
+        let areas = &self.areas;
+        self.pool.run(tasks, |worker, task| {
+            let block = share(rows, tasks, task);
+            let area = &mut *areas[worker].lock().unwrap_or_else(PoisonError::into_inner);
+            area.inputs
+                .pack(isa, packed, &x[block.start * inputs..block.end * inputs]);
+            // SAFETY: tasks have different rows.
+            unsafe {
+                product(
+                    isa,
+                    packed,
+                    &area.inputs,
+                    0..packed.panels(),
+                    finish,
+                    (&out, block.start),
+                );
+            };
+            if let Some(norm) = norm {
+                // SAFETY: the same rows, which the product has let go.
+                let x = unsafe { out.part(block.start * outputs, block.len() * outputs) };
+                isa.run(Normalize {
+                    norm,
+                    residual: None,
+                    x,
+                });
+            }
+        });
+    }
+
+    /// The feed-forward half of a BERT layer, `hidden = norm(hidden + down(f(up(hidden))))`, block by block, so that what
+    /// lies between the two products stays in the cache. The same bits as two calls of [`Executor::linear`].
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    pub fn feed_forward(
+        &mut self,
+        hidden: &mut [f32],
+        up: &Packed,
+        activation: Activation,
+        down: &Packed,
+        norm: &LayerNorm,
+    ) {
+        let (width, middle) = (up.inputs(), up.outputs());
+        let rows = rows_of(hidden, width);
+        assert_eq!((down.inputs(), down.outputs()), (middle, width), "down undoes up");
+        assert_eq!(norm.width(), width, "a norm of the result's width");
+        if self.few(rows, up) || self.few(rows, down) {
+            let mut wide = std::mem::take(&mut self.shared.middle);
+            grow(&mut wide, rows * middle);
+            self.linear(
+                hidden,
+                up,
+                Epilogue::Activation(activation),
+                &mut wide[..rows * middle],
+            );
+            self.linear(&wide[..rows * middle], down, Epilogue::AddNorm(norm), hidden);
+            self.shared.middle = wide;
+            return;
+        }
+        let isa = self.isa;
+        // The f32 between the products and what it is packed into.
+        let tasks = self.blocks(rows, middle * 4);
+        let hidden = Disjoint::new(hidden);
+        let areas = &self.areas;
+        let (first, last) = (Epilogue::Activation(activation).finish(), Epilogue::Add.finish());
+        self.pool.run(tasks, |worker, task| {
+            let block = share(rows, tasks, task);
+            let area = &mut *areas[worker].lock().unwrap_or_else(PoisonError::into_inner);
+            grow(&mut area.middle, block.len() * middle);
+            let wide = &mut area.middle[..block.len() * middle];
+            {
+                // SAFETY: tasks have different rows.
+                let x = unsafe { hidden.part(block.start * width, block.len() * width) };
+                area.inputs.pack(isa, up, x);
+            }
+            {
+                let wide = Disjoint::new(&mut *wide);
+                // SAFETY: this thread's own memory.
+                unsafe { product(isa, up, &area.inputs, 0..up.panels(), first, (&wide, 0)) };
+            }
+            area.inputs.pack(isa, down, wide);
+            // SAFETY: tasks have different rows, and `x` above was let go.
+            unsafe {
+                product(
+                    isa,
+                    down,
+                    &area.inputs,
+                    0..down.panels(),
+                    last,
+                    (&hidden, block.start),
+                );
+            };
+            // SAFETY: the same rows, which the product has let go.
+            let x = unsafe { hidden.part(block.start * width, block.len() * width) };
+            isa.run(Normalize {
+                norm,
+                residual: None,
+                x,
+            });
+        });
+    }
+
+    /// Normalises each row in place.
+    ///
+    /// # Panics
+    /// When `x` has no whole number of rows.
+    pub fn layer_norm(&mut self, norm: &LayerNorm, x: &mut [f32]) {
+        self.normalize(norm, None, x);
+    }
+
+    /// `x = norm(x + residual)` for each row.
+    ///
+    /// # Panics
+    /// When `x` has no whole number of rows, or `residual` another length.
+    pub fn add_norm(&mut self, norm: &LayerNorm, residual: &[f32], x: &mut [f32]) {
+        assert_eq!(x.len(), residual.len(), "a residual for each value");
+        self.normalize(norm, Some(residual), x);
+    }
+
+    fn normalize(&mut self, norm: &LayerNorm, residual: Option<&[f32]>, x: &mut [f32]) {
+        rows_of(x, norm.width());
+        let isa = self.isa;
+        self.by_rows(x, norm.width(), |start, x| {
+            let residual = residual.map(|residual| &residual[start..start + x.len()]);
+            isa.run(Normalize { norm, residual, x });
+        });
+    }
+
+    /// Softmax of each row of `columns` values in place. A row without keys becomes zeros. A row with NaN or +∞ among its
+    /// keys becomes NaN, and so does one with nothing but −∞, as in PyTorch.
+    ///
+    /// # Panics
+    /// When `x` has no whole number of rows, there are more keys than columns, or another number of marks.
+    pub fn softmax(&mut self, columns: usize, keys: Keys<'_>, x: &mut [f32]) {
+        rows_of(x, columns);
+        match keys {
+            Keys::All => {}
+            Keys::First(count) => assert!(count <= columns, "keys are columns"),
+            Keys::Marked(marks) => assert_eq!(marks.len(), columns, "a mark for each column"),
+        }
+        let isa = self.isa;
+        self.by_rows(x, columns, |_, x| isa.run(Softmax { columns, keys, x }));
+    }
+
+    /// Applies an activation to each value in place.
+    pub fn activate(&mut self, activation: Activation, x: &mut [f32]) {
+        let isa = self.isa;
+        self.by_rows(x, 1, |_, x| isa.run(Activate { activation, x }));
+    }
+
+    /// Whether threads had better share panels than rows.
+    fn few(&self, rows: usize, packed: &Packed) -> bool {
+        let threads = self.threads();
+        threads > 1 && rows < FEW_ROWS * threads && packed.panels() >= threads
+    }
+
+    /// Into how many blocks `rows` are cut that take so many bytes each.
+    fn blocks(&self, rows: usize, row_bytes: usize) -> usize {
+        let most = (BLOCK_BYTES / row_bytes.max(1)).clamp(LEAST_ROWS, MOST_ROWS);
+        let threads = self.threads();
+        let blocks = rows.div_ceil(most).next_multiple_of(threads);
+        blocks.min(rows)
+    }
+
+    /// Calls `kernel(start, part)` for parts of `x` that are whole rows.
+    pub(crate) fn by_rows(&mut self, x: &mut [f32], width: usize, kernel: impl Fn(usize, &mut [f32]) + Sync) {
+        let rows = x.len() / width.max(1);
+        let tasks = (x.len() / LEAST_VALUES)
+            .clamp(1, self.threads() * 2)
+            .min(rows.max(1));
+        let x = Disjoint::new(x);
+        self.pool.run(tasks, |_, task| {
+            let part = share(rows, tasks, task);
+            // SAFETY: tasks have different rows.
+            let rows = unsafe { x.part(part.start * width, part.len() * width) };
+            kernel(part.start * width, rows);
+        });
+    }
+}
+
+/// The `index`th of `parts` even parts of `0..count`.
+pub(crate) fn share(count: usize, parts: usize, index: usize) -> Range<usize> {
+    index * count / parts..(index + 1) * count / parts
+}
+
+/// # Panics
+/// When `x` has no whole number of rows of `width` values.
+pub(crate) fn rows_of(x: &[f32], width: usize) -> usize {
+    assert!(
+        width > 0 && x.len().is_multiple_of(width),
+        "whole rows of {width} values"
+    );
+    x.len() / width
+}

@@ -1,0 +1,143 @@
+//! Which instructions the kernels are compiled for, and the proof that this machine has them.
+
+/// A family of instructions. All four give results within the tolerances stated in the crate's documentation;
+/// `Avx2` and the two AVX-512 kernels give the *same bits* for everything but bf16 products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kernel {
+    /// Plain Rust for any processor; it defines the results.
+    Portable,
+    /// AVX2 and FMA (Haswell 2013, Zen 2017).
+    Avx2,
+    /// AVX-512 F, BW, DQ, VL and VNNI (Ice Lake 2019, Zen 4 2022): int8 products by `vpdpbusd`.
+    Avx512,
+    /// `Avx512` and AVX512-BF16 (Cooper Lake 2020, Zen 4 2022): bf16 products by `vdpbf16ps`.
+    Avx512Bf16,
+}
+
+impl Kernel {
+    /// Every kernel, the slowest first.
+    pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16];
+
+    /// Whether this processor (and operating system: the standard library asks `xgetbv`, too) can run it.
+    #[must_use]
+    pub fn is_available(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = || is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            let avx512 = || {
+                avx2()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512vnni")
+            };
+            match self {
+                Self::Portable => true,
+                Self::Avx2 => avx2(),
+                Self::Avx512 => avx512(),
+                Self::Avx512Bf16 => avx512() && is_x86_feature_detected!("avx512bf16"),
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            self == Self::Portable
+        }
+    }
+
+    /// The fastest kernel that this processor can run.
+    #[must_use]
+    pub fn best() -> Self {
+        Self::ALL
+            .into_iter()
+            .rev()
+            .find(|kernel| kernel.is_available())
+            .unwrap_or(Self::Portable)
+    }
+
+    /// Its name in tables and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+            Self::Avx512Bf16 => "avx512-bf16",
+        }
+    }
+}
+
+/// A [`Kernel`] that was found on this processor. There is no other way to make one, so that holding it is the proof
+/// which every call of a `#[target_feature]` function in this crate rests on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Isa(Kernel);
+
+impl Isa {
+    pub(crate) fn new(kernel: Kernel) -> Option<Self> {
+        kernel.is_available().then_some(Self(kernel))
+    }
+
+    pub(crate) const fn kernel(self) -> Kernel {
+        self.0
+    }
+
+    /// Runs `op` compiled for these instructions.
+    pub(crate) fn run<O: Op>(self, op: O) -> O::Output {
+        match self.0 {
+            Kernel::Portable => op.run::<Separate>(),
+            // SAFETY: this `Isa` holds `Avx2`, so that the processor has AVX2 and FMA (`Isa::new`).
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => unsafe { run_avx2(op) },
+            // SAFETY: this `Isa` holds an AVX-512 kernel, so that the processor has the features named (`Isa::new`).
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512 | Kernel::Avx512Bf16 => unsafe { run_avx512(op) },
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => op.run::<Separate>(),
+        }
+    }
+}
+
+/// Something written once in plain Rust and compiled for each instruction set. `run` and all that it calls must be
+/// `#[inline(always)]`: only what ends up inside the function with the features is compiled with them.
+pub(crate) trait Op {
+    type Output;
+    fn run<A: Arithmetic>(self) -> Self::Output;
+}
+
+/// How `a × b + c` is rounded: the one thing in which the compilations of an [`Op`] differ.
+pub(crate) trait Arithmetic {
+    fn mul_add(a: f32, b: f32, c: f32) -> f32;
+}
+
+/// Rounds twice, as any processor can.
+pub(crate) struct Separate;
+/// Rounds once, as FMA does.
+#[cfg(target_arch = "x86_64")]
+pub(crate) struct Fused;
+
+impl Arithmetic for Separate {
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a * b + c
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Arithmetic for Fused {
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn run_avx2<O: Op>(op: O) -> O::Output {
+    op.run::<Fused>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn run_avx512<O: Op>(op: O) -> O::Output {
+    op.run::<Fused>()
+}

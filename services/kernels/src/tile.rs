@@ -1,0 +1,87 @@
+//! Register tiles: `out[r][c] = Σ a[k][r] · b[k][c]`, the sum in the order of `k` in one accumulator for each output.
+//!
+//! The shape is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (ACM TOMS 34(3), 2008)
+//! and of BLIS (Van Zee and van de Geijn, ACM TOMS 41(3), 2015): one operand in panels of as many columns as a few
+//! registers hold, the other in interleaved rows, and as many accumulators as leave registers for the operands. An FMA of
+//! latency 4 issued twice a cycle needs 8 of them in flight; 12 × 32 on AVX-512 has 24 of the 32 registers, 6 × 16 on
+//! AVX2 has 12 of the 16. `k` is never split, so that a result does not depend on tiles, blocks or threads.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+use std::ops::Range;
+
+use crate::kernel::{Isa, Kernel};
+use crate::precision::Precision;
+use crate::step::Step;
+
+/// Most rows of any tile.
+pub(crate) const MOST_ROWS: usize = 12;
+
+/// Most rows of a tile of this precision on these instructions.
+pub(crate) const fn rows(isa: Isa, precision: Precision) -> usize {
+    match (isa.kernel(), precision) {
+        (Kernel::Portable, _) | (Kernel::Avx2, Precision::Int8) => 4,
+        (Kernel::Avx2, _) => 6,
+        (Kernel::Avx512 | Kernel::Avx512Bf16, _) => MOST_ROWS,
+    }
+}
+
+/// `count` rows cut into the fewest tiles of at most `most` rows, as even as possible: 64 rows are 11 + 11 + 11 + 11 +
+/// 10 + 10 and not 5 × 12 + 4, because a short tile has too few accumulators to hide the latency of an FMA.
+pub(crate) fn cut(count: usize, most: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+    let tiles = count.div_ceil(most);
+    (0..tiles).map(move |tile| tile * count / tiles..(tile + 1) * count / tiles)
+}
+
+/// Multiplies one tile: `a` holds a word for each of `rows` rows and each step of `b`; each column's result goes to
+/// `out`, a step for each row: the bits of an f32, or an i32 for int8.
+///
+/// # Panics
+/// When `rows` is 0 or above [`rows`], or `a` or `out` is too short.
+pub(crate) fn multiply(isa: Isa, precision: Precision, rows: usize, a: &[u32], b: &[Step], out: &mut [Step]) {
+    let a = &a[..rows * b.len()];
+    let out = &mut out[..rows];
+    match isa.kernel() {
+        Kernel::Portable => portable::multiply(precision, a, b, out),
+        // SAFETY: this `Isa` holds `Avx2`, so that the processor has AVX2 and FMA (`Isa::new`).
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx2 => unsafe { avx2::multiply(precision, a, b, out) },
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx512Bf16 if precision == Precision::Bf16 => {
+            // SAFETY: this `Isa` holds `Avx512Bf16`, so that the processor has AVX-512 F and BF16 (`Isa::new`).
+            unsafe { avx512::multiply_bf16(a, b, out) }
+        }
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx512 | Kernel::Avx512Bf16 => {
+            // SAFETY: this `Isa` holds an AVX-512 kernel, so that the processor has F, BW and VNNI (`Isa::new`).
+            unsafe { avx512::multiply(precision, a, b, out) }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        _ => portable::multiply(precision, a, b, out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_cut_evenly_and_completely() {
+        for most in 1..=MOST_ROWS {
+            for count in 0..100 {
+                let tiles: Vec<_> = cut(count, most).collect();
+                assert_eq!(tiles.iter().map(ExactSizeIterator::len).sum::<usize>(), count);
+                assert!(tiles.windows(2).all(|pair| pair[0].end == pair[1].start));
+                let (least, largest) = (
+                    tiles.iter().map(ExactSizeIterator::len).min(),
+                    tiles.iter().map(ExactSizeIterator::len).max(),
+                );
+                assert!(largest.unwrap_or(0) <= most && largest.unwrap_or(0) - least.unwrap_or(0) <= 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The tile in AVX2 and FMA: 6 × 16 for f32 and bf16, 4 × 16 for int8, each half of a panel after the other.
+
+use std::arch::x86_64::{
+    __m256, __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_castps_si256, _mm256_castsi256_ps,
+    _mm256_fmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_set1_epi16, _mm256_set1_epi32,
+    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_slli_epi16, _mm256_slli_epi32, _mm256_srai_epi16,
+    _mm256_srli_epi16, _mm256_storeu_si256,
+};
+
+use crate::precision::Precision;
+use crate::step::{COLUMNS, Step};
+
+/// Columns done at once: two registers.
+const HALF: usize = COLUMNS / 2;
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load(columns: &[u32; HALF]) -> [__m256i; 2] {
+    let first = columns.as_ptr();
+    // SAFETY: there are 16 words; these are the first 8.
+    let low = unsafe { _mm256_loadu_si256(first.cast()) };
+    // SAFETY: there are 16 words, so that the ninth is one of them.
+    let middle = unsafe { first.add(8) };
+    // SAFETY: these are the last 8.
+    let high = unsafe { _mm256_loadu_si256(middle.cast()) };
+    [low, high]
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn store(columns: &mut [u32; HALF], [low, high]: [__m256i; 2]) {
+    let first = columns.as_mut_ptr();
+    // SAFETY: there are 16 words; these are the first 8.
+    unsafe { _mm256_storeu_si256(first.cast(), low) };
+    // SAFETY: there are 16 words, so that the ninth is one of them.
+    let middle = unsafe { first.add(8) };
+    // SAFETY: these are the last 8.
+    unsafe { _mm256_storeu_si256(middle.cast(), high) };
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn zero_f32() -> __m256 {
+    _mm256_setzero_ps()
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn bits_f32(sum: __m256) -> __m256i {
+    _mm256_castps_si256(sum)
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn add_f32(sum: __m256, a: __m256i, b: __m256i) -> __m256 {
+    _mm256_fmadd_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), sum)
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn add_bf16(sum: __m256, a: __m256i, b: __m256i) -> __m256 {
+    let upper = _mm256_set1_epi32(0xffff_0000_u32.cast_signed());
+    let odd = |word| _mm256_castsi256_ps(_mm256_and_si256(word, upper));
+    let even = |word| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(word));
+    _mm256_fmadd_ps(even(a), even(b), _mm256_fmadd_ps(odd(a), odd(b), sum))
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn zero_i32() -> __m256i {
+    _mm256_setzero_si256()
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn bits_i32(sum: __m256i) -> __m256i {
+    sum
+}
+
+/// Bytes widened to 16 bits, the even and the odd ones, because `vpmaddubsw` saturates: 2 × 255 × 127 is no i16.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn add_int8(sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
+    let even_a = _mm256_and_si256(a, _mm256_set1_epi16(0xff));
+    let odd_a = _mm256_srli_epi16::<8>(a);
+    let even_b = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(b));
+    let odd_b = _mm256_srai_epi16::<8>(b);
+    let pairs = _mm256_add_epi32(_mm256_madd_epi16(even_a, even_b), _mm256_madd_epi16(odd_a, odd_b));
+    _mm256_add_epi32(sum, pairs)
+}
+
+/// As in AVX-512, but for one half of the panel after the other.
+macro_rules! tiles {
+    ($any:ident, $tile:ident, $zero:ident, $add:ident, $bits:ident) => {
+        #[target_feature(enable = "avx2,fma")]
+        fn $any(a: &[u32], b: &[Step], out: &mut [Step]) {
+            match out.len() {
+                1 => $tile::<1>(a, b, out),
+                2 => $tile::<2>(a, b, out),
+                3 => $tile::<3>(a, b, out),
+                4 => $tile::<4>(a, b, out),
+                5 => $tile::<5>(a, b, out),
+                6 => $tile::<6>(a, b, out),
+                rows => panic!("an AVX2 tile of {rows} rows"),
+            }
+        }
+
+        #[target_feature(enable = "avx2,fma")]
+        fn $tile<const R: usize>(a: &[u32], b: &[Step], out: &mut [Step]) {
+            for half in 0..COLUMNS / HALF {
+                let mut sums = [[$zero(); 2]; R];
+                for (a, b) in a.as_chunks::<R>().0.iter().zip(b) {
+                    let [low, high] = load(&b.0.as_chunks().0[half]);
+                    for (sums, &a) in sums.iter_mut().zip(a) {
+                        let a = _mm256_set1_epi32(a.cast_signed());
+                        sums[0] = $add(sums[0], a, low);
+                        sums[1] = $add(sums[1], a, high);
+                    }
+                }
+                for (out, [low, high]) in out.iter_mut().zip(sums) {
+                    store(
+                        &mut out.0.as_chunks_mut().0[half],
+                        [$bits(low), $bits(high)],
+                    );
+                }
+            }
+        }
+    };
+}
+
+tiles!(any_f32, tile_f32, zero_f32, add_f32, bits_f32);
+tiles!(any_bf16, tile_bf16, zero_f32, add_bf16, bits_f32);
+tiles!(any_int8, tile_int8, zero_i32, add_int8, bits_i32);
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn multiply(precision: Precision, a: &[u32], b: &[Step], out: &mut [Step]) {
+    match precision {
+        Precision::F32 => any_f32(a, b, out),
+        Precision::Bf16 => any_bf16(a, b, out),
+        Precision::Int8 => any_int8(a, b, out),
+    }
+}

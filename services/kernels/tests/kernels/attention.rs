@@ -1,0 +1,100 @@
+//! Attention on every kernel, against f64.
+
+use kernels::{Heads, Qkv};
+use proptest::prelude::*;
+
+use crate::common::{bits, executor, kernels, near, softmax, values};
+
+/// Attention of one sequence in f64, token after token, head after head.
+fn attention(qkv: &[f32], heads: Heads) -> Vec<f64> {
+    let hidden = heads.count * heads.width;
+    let mut out = Vec::new();
+    for query in qkv.chunks_exact(3 * hidden) {
+        for head in 0..heads.count {
+            let range =
+                |part: usize| part * hidden + head * heads.width..part * hidden + (head + 1) * heads.width;
+            let scores: Vec<f32> = qkv
+                .chunks_exact(3 * hidden)
+                .map(|key| {
+                    let pairs = query[range(0)].iter().zip(&key[range(1)]);
+                    let root = f32::from(u8::try_from(heads.width).expect("a narrow head")).sqrt();
+                    pairs.map(|(q, k)| q * k).sum::<f32>() / root
+                })
+                .collect();
+            let mut sums = vec![0.0; heads.width];
+            for (probability, key) in softmax(&scores).iter().zip(qkv.chunks_exact(3 * hidden)) {
+                for (sum, &value) in sums.iter_mut().zip(&key[range(2)]) {
+                    *sum += probability * f64::from(value);
+                }
+            }
+            out.extend(sums);
+        }
+    }
+    out
+}
+
+fn attend(heads: Heads, lengths: &[usize], seed: u64) {
+    let hidden = heads.count * heads.width;
+    let tokens: usize = lengths.iter().sum();
+    let qkv: Vec<f32> = values(seed, tokens * 3 * hidden)
+        .iter()
+        .map(|x| x * 3.0)
+        .collect();
+    for kernel in kernels() {
+        let run = |threads: usize, qkv: &[f32], lengths: &[usize]| {
+            let mut out = vec![f32::NAN; qkv.len() / 3];
+            executor(kernel, threads).attention(Qkv::fused(qkv, hidden), heads, lengths, &mut out);
+            out
+        };
+        let out = run(1, &qkv, lengths);
+        assert_eq!(bits(&out), bits(&run(3, &qkv, lengths)));
+        let mut start = 0;
+        for &length in lengths {
+            let (own, end) = (
+                &qkv[start * 3 * hidden..(start + length) * 3 * hidden],
+                start + length,
+            );
+            let part = &out[start * hidden..end * hidden];
+            assert_eq!(bits(part), bits(&run(2, own, &[length])), "alone as in a batch");
+            for (value, want) in part.iter().zip(attention(own, heads)) {
+                near(kernel, *value, want, 2e-5);
+            }
+            start = end;
+        }
+    }
+}
+
+#[test]
+fn attention_over_sequences_of_any_length() {
+    attend(Heads { count: 3, width: 32 }, &[7, 0, 32, 1, 70], 1);
+    attend(Heads { count: 2, width: 64 }, &[130], 2);
+    attend(Heads { count: 1, width: 1 }, &[3, 3], 3);
+    attend(Heads { count: 2, width: 4 }, &[], 4);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn attention_of_any_shape(
+        count in 1_usize..4,
+        width in 1_usize..40,
+        lengths in prop::collection::vec(0_usize..50, 0..4),
+        seed: u64,
+    ) {
+        attend(Heads { count, width }, &lengths, seed);
+    }
+}
+
+#[test]
+fn nan_in_one_sequence_leaves_the_others_alone() {
+    let heads = Heads { count: 1, width: 8 };
+    let mut qkv = values(1, 10 * 24);
+    qkv[2 * 24] = f32::NAN;
+    for kernel in kernels() {
+        let mut out = vec![0.0; 80];
+        executor(kernel, 2).attention(Qkv::fused(&qkv, 8), heads, &[5, 5], &mut out);
+        assert!(out[16..24].iter().all(|value| value.is_nan()));
+        assert!(out[40..].iter().all(|value| value.is_finite()));
+    }
+}
