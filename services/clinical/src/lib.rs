@@ -41,4 +41,4 @@ pub use offsets::{to_original, to_scrubbed};
 pub use probability::{NotAProbability, Probability};
 pub use pseudonym::{HashKey, PseudonymousId, Pseudonyms};
 pub use scrubber::tagging;
-pub use scrubber::{Finder, Known, PhiClass, Redaction, Replacement, Scrubbed, Scrubber};
+pub use scrubber::{Finder, Known, PhiClass, RESTRICTED_AREAS, Redaction, Replacement, Scrubbed, Scrubber};

@@ -54,6 +54,7 @@ use names::Names;
 use places::Places;
 pub use redaction::{Finder, PhiClass, Redaction};
 use tagger::Tagger;
+pub use tags::RESTRICTED_AREAS;
 use words::Words;
 
 /// What the hospital told us about the patient: every one of these is taken out of the text, whatever its form.

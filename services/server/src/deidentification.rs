@@ -90,6 +90,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn texts_and_structured_data_know_the_same_small_areas() {
+        let file: toml::Table = BUILT_IN.parse().expect("TOML");
+        let listed: Vec<&str> = file["fhir"]["restricted_zips"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(toml::Value::as_str)
+            .collect();
+        assert_eq!(listed, clinical::RESTRICTED_AREAS);
+    }
+
+    #[test]
     fn the_built_in_policy_parses_and_a_wrong_one_is_refused() {
         let policy = Deidentification::read(None).expect("built in");
         assert_eq!(policy.mode, TextMode::Surrogates);

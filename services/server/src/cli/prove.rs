@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use clinical::leak::Draws;
 use indicatif::{ProgressBar, ProgressStyle};
 use records::{Clock, Event, EventKind, Fact, Id, Subject, SystemClock, SystemIds, Version, kind};
 use serde::Serialize;
@@ -134,22 +135,6 @@ pub fn run(args: &ProveArgs) -> Result<ExitCode, Failure> {
     })
 }
 
-/// `SplitMix64` (Steele, Lea, Flood 2014): the trials need a seed, not secrecy.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n.max(1)
-    }
-}
-
 /// Columns of an entry, and how one byte or value of each is changed. `$i` is a number of the trial.
 const CHANGES: [(&str, &str); 13] = [
     ("at", "at = at + interval '1 microsecond'"),
@@ -203,7 +188,7 @@ pub fn tamper(trials: u32, seed: u64, bindir: Option<&Path>) -> Result<Report, F
         store::migrate_url(&url).await?;
         let store = Store::new(&url, PoolLimits::default(), store_keys)?;
         let tenant = a_log(&store).await?;
-        let mut dice = Chance(seed);
+        let mut dice = Draws::new(seed);
         let mut report = Report {
             campaign: "tamper",
             trials,
@@ -226,10 +211,15 @@ pub fn tamper(trials: u32, seed: u64, bindir: Option<&Path>) -> Result<Report, F
             "tampering {bar:40} {pos}/{len}  ETA {eta}",
         )?);
         for trial in 0..trials {
-            let index = dice.below(ENTRIES);
-            let (column, change) = CHANGES[usize::try_from(dice.below(CHANGES.len() as u64))?];
-            let (before, after) =
-                statements(index, column, change, u64::from(trial) + dice.below(97), tenant);
+            let index = dice.below(usize::try_from(ENTRIES)?) as u64;
+            let (column, change) = dice.one(&CHANGES);
+            let (before, after) = statements(
+                index,
+                column,
+                change,
+                u64::from(trial) + dice.below(97) as u64,
+                tenant,
+            );
             alter(&superuser, before).await?;
             let found = store.verify_log(tenant, &mut |_, _| {}).await?;
             alter(&superuser, after).await?;
