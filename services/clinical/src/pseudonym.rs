@@ -138,6 +138,7 @@ mod tests {
         let scrubber = scrubber();
         let one = scrubber.pseudonyms([1; 16]);
         assert_eq!(one.id("mrn", "12"), scrubber.pseudonyms([1; 16]).id("mrn", "12"));
+        assert_ne!(one.id("mrn", "12"), one.id("mrn", "13"));
         assert_ne!(one.id("mrn", "12"), one.id("mrn1", "2"));
         assert_ne!(one.id("mrn", "12"), scrubber.pseudonyms([2; 16]).id("mrn", "12"));
         let shown = one.id("mrn", "12").to_string();

@@ -297,6 +297,9 @@ mod tests {
         ] {
             assert_eq!(codes(&format!("see {code} there")), [code]);
         }
+        // A terminology gives codes to what follows it at once, not to the next sentence.
+        assert_eq!(codes("Check the ICD. 273436715 was seen."), ["273436715"]);
+        assert!(codes("SNOMED: 44054006 and LOINC 23456789").is_empty());
     }
 
     #[test]

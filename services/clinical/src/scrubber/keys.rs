@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::codes::{is_measure, is_terminology, is_year};
-use super::context::{has_unit, word_before};
+use super::context::has_unit;
 use super::hit::{Hit, Kind};
 use crate::PhiClass;
 
@@ -63,7 +63,7 @@ fn is_key(text: &str, range: &Range<usize>) -> bool {
     let parts: Vec<&str> = run.split(['-', '_', '/']).collect();
     if letters == 0 {
         return match parts.as_slice() {
-            [_] => !is_terminology(&word_before(text, range.start)),
+            [_] => !is_coded(text, range.start),
             [a, b] if run.contains('-') => {
                 // A range has its larger number behind and is round; two years are a span of time.
                 let round = |part: &str| part.len() < 2 || part.ends_with('0');
@@ -98,6 +98,16 @@ fn is_key(text: &str, range: &Range<usize>) -> bool {
         && !only_year
         && !is_clinical(run)
         && !parts.iter().any(|part| is_measure(part))
+}
+
+/// Whether the name of a terminology leads to the number at `start`: it stands right before it, in the same sentence.
+fn is_coded(text: &str, start: usize) -> bool {
+    let head = text[..start].trim_end_matches([' ', ':', '=', '#', '-']);
+    let word = head
+        .rsplit(|c: char| !c.is_ascii_alphanumeric())
+        .next()
+        .unwrap_or("");
+    is_terminology(word)
 }
 
 /// Codes of science and staging that name no person: TNM, reference sequences and variants, registered trials,

@@ -145,6 +145,12 @@ fn complete(words: &Words<'_>, tags: &mut [Tag]) {
         if is_crossing(words, tags, at, at + 1) {
             tags[at + 1] = Tag::Place;
         }
+        // The other half of a name, where no list knows it as a word.
+        for beside in [at.checked_sub(1), Some(at + 1)].into_iter().flatten() {
+            if tags.get(beside) == Some(&Tag::Other) && is_other_half(words, at, beside) {
+                tags[beside] = Tag::Name;
+            }
+        }
         // `Example, Jr.`, `Example II`, `Example DDS`, and the initial on either side.
         if near(at + 1)
             && tags.get(at + 1) == Some(&Tag::Other)
@@ -327,6 +333,29 @@ fn is_suffix(words: &Words<'_>, at: usize) -> bool {
         written,
         "II" | "III" | "IV" | "Jr" | "Sr" | "JR" | "SR" | "DDS" | "Esq"
     ) && words.list[at].gap == Gap::Blank
+}
+
+/// Whether the word at `beside` goes with the name next to it at `at`: one blank between, written alike, and no word of any
+/// dictionary.
+fn is_other_half(words: &Words<'_>, at: usize, beside: usize) -> bool {
+    let (Some(name), Some(word)) = (words.list.get(at), words.list.get(beside)) else {
+        return false;
+    };
+    let gap = words.list.get(at.max(beside)).map(|word| word.gap);
+    let lists = Classes::COMMON
+        .or(Classes::ENGLISH)
+        .or(Classes::CLINICAL)
+        .or(Classes::TITLE)
+        .or(Classes::CREDENTIAL)
+        .or(Classes::LABEL)
+        .or(Classes::EPONYM)
+        .or(Classes::WIDE)
+        .or(Classes::PLACE);
+    gap == Some(Gap::Blank)
+        && name.case == Case::Title
+        && word.case == Case::Title
+        && word.length > 2
+        && !word.classes.is(lists)
 }
 
 /// A small word that only family names start with (`de Example`).

@@ -526,3 +526,72 @@ fn surrogates_keep_the_gender_of_a_name() {
         assert!(words.iter().any(|word| men.contains(word)), "{words:?}");
     }
 }
+
+fn found_in(text: &str) -> Vec<(&str, Finder)> {
+    let redactions = scrub(text).redactions;
+    let at = |r: &Redaction| &text[r.original.start as usize..r.original.end as usize];
+    redactions.iter().map(|r| (at(r), r.finder)).collect()
+}
+
+#[test]
+fn the_tagger_finds_names_and_places_that_no_rule_announces() {
+    for (text, wanted) in [
+        ("Ysabel Thornquist denies chest pain.", "Ysabel Thornquist"),
+        (
+            "Her case resembles that of Odalys Brankovic, who did well.",
+            "Odalys Brankovic",
+        ),
+        ("We grew up together in Winterthur, he says.", "Winterthur"),
+        (
+            "ferncastle denies pain. sent to oakhollow by marchbanks.",
+            "ferncastle",
+        ),
+    ] {
+        let found = found_in(text);
+        assert!(found.contains(&(wanted, Finder::Tagger)), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn small_parts_go_with_what_they_belong_to() {
+    for (text, wanted) in [
+        (
+            "Odalys van der Brankovic denies pain.",
+            "Odalys van der Brankovic",
+        ),
+        ("Spoke with Odalys Brankovic Jr about it.", "Odalys Brankovic Jr"),
+        ("Seen at the Winterthur clinic again.", "Winterthur clinic"),
+        (
+            "Moved to 48 12 Thornquistgatan 15, Winterthur.",
+            "48 12 Thornquistgatan 15, Winterthur",
+        ),
+    ] {
+        let found = found_in(text);
+        assert!(
+            found.iter().any(|(found, _)| *found == wanted),
+            "{text}: {found:?}"
+        );
+    }
+}
+
+/// The floor below which a change of rules or of weights must not push names that nobody told: 99.4 % were covered when the
+/// floor was set.
+#[test]
+fn names_of_third_persons_are_found_in_planted_notes() {
+    let mut planter = crate::leak::Planter::new(77);
+    let mut score = crate::leak::Score::default();
+    for _ in 0..1500 {
+        let note = planter.note();
+        score.add(&note, &scrub(&note.text).redactions);
+    }
+    let names = score.by_class["NAME"].full_cover();
+    assert!(
+        names.whole > 2000 && names.part * 1000 >= names.whole * 990,
+        "{names:?}"
+    );
+    assert!(
+        score.other_chars.part * 100 <= score.other_chars.whole * 3,
+        "{:?}",
+        score.other_chars
+    );
+}
