@@ -7,6 +7,7 @@ mod codes;
 mod contacts;
 mod context;
 mod dates;
+mod extend;
 mod facility;
 mod fraction;
 mod gazetteer;
@@ -33,6 +34,7 @@ mod tags;
 mod token;
 mod typo;
 mod view;
+mod wide;
 mod words;
 mod write;
 
@@ -55,6 +57,7 @@ use places::Places;
 pub use redaction::{Finder, PhiClass, Redaction};
 use tagger::Tagger;
 pub use tags::RESTRICTED_AREAS;
+use wide::Wide;
 use words::Words;
 
 /// What the hospital told us about the patient: every one of these is taken out of the text, whatever its form.
@@ -133,6 +136,7 @@ pub struct Scrubber {
     places: Places,
     gazetteer: Gazetteer,
     tagger: Tagger,
+    wide: Wide,
     replacement: Replacement,
 }
 
@@ -160,6 +164,7 @@ impl Scrubber {
             logins: Logins::new().expect(COMPILES),
             places: Places::new().expect(COMPILES),
             tagger: Tagger::new(),
+            wide: Wide::new(),
             replacement: Replacement::Surrogates,
         }
     }
@@ -192,12 +197,15 @@ impl Scrubber {
         let words = Words::new(text, &self.lexicon);
         let mut hits = self.found_by_rules(&words, known, names);
         tagged::find(&self.tagger, &self.lexicon, &words, &mut hits);
-        hit::resolve(text, hits)
+        let mut hits = hit::resolve(text, hits);
+        extend::without_countries(&self.wide, &words, &mut hits);
+        extend::extend(&words, &mut hits);
+        hits
     }
 
     /// What the hospital's data and the rules of format and of context find.
     fn found_by_rules(&self, words: &Words<'_>, known: &Known<'_>, names: &KnownNames) -> Vec<Hit> {
-        let (text, tokens) = (words.text, &words.tokens);
+        let text = words.text;
         let mut hits = Vec::new();
         let mut by = |finder: Finder, find: &dyn Fn(&mut Vec<Hit>)| {
             let from = hits.len();
@@ -209,7 +217,7 @@ impl Scrubber {
         };
         by(Finder::KnownName, &|hits| names.find(words, &self.lexicon, hits));
         by(Finder::KnownValue, &|hits| {
-            KnownValues::new(known, &self.lexicon).find(text, tokens, hits);
+            KnownValues::new(known, &self.lexicon).find(words, hits);
         });
         by(Finder::ContactFormat, &|hits| self.contacts.find(text, hits));
         by(Finder::DateFormat, &|hits| self.dates.find(text, hits));

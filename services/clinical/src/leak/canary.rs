@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::draws::Draws;
 use super::gold::{GoldKnown, GoldNote, GoldSpan};
 use super::interval::upper_bound_without_leak;
-use super::planted::Planter;
+use super::planted::{Lists, Planter, capital};
 use super::score::{Findings, Score};
 use crate::Scrubber;
 
@@ -124,13 +124,17 @@ impl Planter {
         known.add_phone(&phone);
         let (year, month, day) = (1930 + draws.below(90), 1 + draws.below(12), 1 + draws.below(28));
         known.add_birth_date(year, month, day);
+        let home = Home::new(&self.lists, &mut draws);
+        known.add_address(&home.street);
+        known.add_address(&home.city);
         let count = 1 + draws.below(4);
         for _ in 0..count {
             body.clean(self, &mut draws);
             let (before, behind) = draws.one(&FRAMES);
             body.push(before);
-            match draws.below(10) {
+            match draws.below(12) {
                 0..=4 => body.name(&mut draws, &given, &family),
+                10 | 11 => body.home(&mut draws, &home),
                 5 => body.number(&mut draws, &mrn),
                 6 => body.canary(&phone_form(&mut draws, &phone), "PHONE"),
                 7 => body.canary(&date_form(&mut draws, year, month, day), "DATE"),
@@ -153,6 +157,37 @@ impl Planter {
             spans: body.spans,
             complete: false,
             known,
+        }
+    }
+}
+
+/// Where the patient lives, as the hospital has it.
+struct Home {
+    number: String,
+    name: String,
+    kind: &'static str,
+    street: String,
+    city: String,
+}
+
+impl Home {
+    fn new(lists: &Lists, draws: &mut Draws) -> Self {
+        // Names of five letters and more: one slip makes another word or another place of a shorter one (`Rome`, `Home`).
+        let mut long = || loop {
+            let city = lists.cities.one(draws);
+            if city.chars().count() > 4 {
+                return capital(city);
+            }
+        };
+        let (name, city) = (long(), long());
+        let kind = draws.one(&["Street", "Avenue", "Road", "Lane", "Drive"]);
+        let number = (100 + draws.below(9_900)).to_string();
+        Self {
+            street: format!("{number} {name} {kind}"),
+            number,
+            name,
+            kind,
+            city,
         }
     }
 }
@@ -208,6 +243,26 @@ impl Body {
         if draws.chance(10) {
             self.push("'s");
         }
+    }
+
+    /// The patient's street or city; one in three with a slip.
+    fn home(&mut self, draws: &mut Draws, home: &Home) {
+        let slip = draws.chance(33);
+        let mut written = |word: &str| {
+            if slip { typo(draws, word) } else { word.to_owned() }
+        };
+        let text = match self.spans.len() % 4 {
+            0 => format!("{} {} {}", home.number, written(&home.name), home.kind),
+            1 => format!("{} {} {}", written(&home.number), home.name, home.kind),
+            2 => format!("{} {}", written(&home.name), home.kind),
+            _ => written(&home.city),
+        };
+        let text = match draws.below(6) {
+            0 => text.to_uppercase(),
+            1 => text.replacen(' ', "\n", 1),
+            _ => text,
+        };
+        self.canary(&text, "GEO");
     }
 
     /// A number that the hospital knows, in groups or not.

@@ -109,6 +109,10 @@ impl GoldKnown {
         self.identifiers.push(identifier.to_owned());
     }
 
+    pub(super) fn add_address(&mut self, line: &str) {
+        self.address.push(line.to_owned());
+    }
+
     pub(super) fn add_phone(&mut self, phone: &str) {
         self.phones.push(phone.to_owned());
     }

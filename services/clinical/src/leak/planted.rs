@@ -9,8 +9,8 @@ mod streets;
 use super::draws::Draws;
 use super::gold::{GoldKnown, GoldNote, GoldSpan};
 use fill::Writer;
-use people::Lists;
 pub use people::known_names;
+pub(super) use people::{Lists, capital};
 
 const HEADERS: &str = include_str!("layouts/headers.txt");
 const FOOTERS: &str = include_str!("layouts/footers.txt");
@@ -19,7 +19,7 @@ const CLEAN: &str = include_str!("layouts/clean.txt");
 
 /// Makes notes.
 pub struct Planter {
-    lists: Lists,
+    pub(super) lists: Lists,
     headers: Vec<&'static str>,
     footers: Vec<&'static str>,
     sentences: Vec<&'static str>,
@@ -47,8 +47,8 @@ impl Planter {
     /// Given and family name of somebody new, and a sequence of their own.
     pub(super) fn person(&mut self) -> (String, String, Draws) {
         let mut draws = Draws::new(self.draws.bits());
-        let given = people::capital(self.lists.forenames.one(&mut draws));
-        let family = people::capital(self.lists.surnames.one(&mut draws));
+        let given = capital(self.lists.forenames.one(&mut draws));
+        let family = capital(self.lists.surnames.one(&mut draws));
         (given, family, draws)
     }
 

@@ -40,7 +40,7 @@ const TOP: &str = "(?:com|org|net|edu|gov|mil|info|biz|health|care|clinic|hospit
 
 /// Words that announce a telephone number.
 const TELEPHONY: &str = "phone tel fax cell mobile pager page call contact reach ext line beeper dial text home work whatsapp number \
-    sms voicemail hotline facsimile ph:";
+    sms voicemail hotline facsimile registered ph:";
 
 impl Contacts {
     pub(crate) fn new() -> Result<Self, Box<BuildError>> {
@@ -282,6 +282,10 @@ mod tests {
             }
         }
         assert_eq!(contacts("call 867-5309 now"), [("867-5309", PhiClass::Phone)]);
+        assert_eq!(
+            contacts("sent to my registered 867 5309"),
+            [("867 5309", PhiClass::Phone)]
+        );
         assert_eq!(contacts("pager 4471"), [("4471", PhiClass::Phone)]);
         assert_eq!(contacts("Fax #: 3128675309"), [("3128675309", PhiClass::Phone)]);
     }

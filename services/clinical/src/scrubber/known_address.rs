@@ -3,11 +3,34 @@
 use std::ops::Range;
 
 use super::hit::Kind;
+use super::lexicon::Classes;
 use super::token::{Case, Token, fold};
+use super::typo::is_near;
+use super::words::Words;
 
-/// A run of words to be sought, in folded words.
+/// A word of an address: as it was told, folded, and with the types of streets in one form each.
+#[derive(Clone)]
+pub(crate) struct Part {
+    pub told: String,
+    pub form: String,
+}
+
+impl Part {
+    pub(crate) fn new(folded: String) -> Self {
+        Self {
+            form: street_word(&folded),
+            told: folded,
+        }
+    }
+
+    fn is_number(&self) -> bool {
+        self.told.starts_with(|c: char| c.is_ascii_digit())
+    }
+}
+
+/// A run of words to be sought.
 pub(crate) struct Phrase {
-    pub words: Vec<String>,
+    pub words: Vec<Part>,
     /// Also a word of the language: needs a capital.
     pub common: bool,
     pub kind: Kind,
@@ -71,19 +94,77 @@ pub(crate) fn phrase_at(text: &str, tokens: &[Token], at: usize, phrase: &Phrase
         return None;
     }
     for (position, (token, word)) in found.iter().zip(&phrase.words).enumerate() {
-        if position > 0 {
-            let between = text.get(found[position - 1].end..token.start)?;
-            if between.len() > 4
-                || !between
-                    .chars()
-                    .all(|c| c.is_whitespace() || matches!(c, '.' | ',' | '-' | '\'' | '#'))
-            {
-                return None;
-            }
-        }
-        if position > 0 && street_word(&fold(&text[token.range()])) != *word {
+        if position > 0
+            && !(is_phrase_gap(text, &found[position - 1], token)
+                && street_word(&fold(&text[token.range()])) == word.form)
+        {
             return None;
         }
     }
     Some(found.first()?.start..found.last()?.end)
+}
+
+/// The range of `phrase` if it starts at token `at` with one slip in one of its words ([`is_near`]). What is left of the
+/// phrase must speak for it: another word beside the type of street, or a word that no dictionary has.
+pub(crate) fn slip_at(words: &Words<'_>, at: usize, first: &str, phrase: &Phrase) -> Option<Range<usize>> {
+    // Nearly every word is refused here.
+    let opening = phrase.words.first()?;
+    let opens = opening.told == first || opening.form == street_word(first);
+    if !opens && !is_slip(&opening.told, first) {
+        return None;
+    }
+    let found = words.tokens.get(at..at + phrase.words.len())?;
+    let mut slip = (!opens).then_some(0);
+    for (position, (token, word)) in found.iter().zip(&phrase.words).enumerate().skip(1) {
+        if !is_phrase_gap(words.text, &found[position - 1], token) {
+            return None;
+        }
+        let folded = fold(&words.text[token.range()]);
+        if folded == word.told || street_word(&folded) == word.form {
+            continue;
+        }
+        if slip.is_some() || !is_slip(&word.told, &folded) {
+            return None;
+        }
+        slip = Some(position);
+    }
+    let slip = slip?;
+    let others = phrase
+        .words
+        .iter()
+        .enumerate()
+        .filter(|(position, word)| *position != slip && !is_street_type(&word.form))
+        .count();
+    let written = words.list.get(at + slip)?;
+    let dictionaries = Classes::COMMON
+        .or(Classes::ENGLISH)
+        .or(Classes::CLINICAL)
+        .or(Classes::EPONYM)
+        .or(Classes::ORDINARY);
+    let told = &phrase.words[slip];
+    let unheard = !written.classes.is(dictionaries)
+        || written.case == Case::Title && at + slip > 0 && {
+            // A capital within a sentence, of a word that is no everyday one.
+            !written.classes.is(Classes::COMMON) && written.gap == super::words::Gap::Blank
+        };
+    let sure = others > 0 || (told.told.chars().count() > 4 && !told.is_number() && unheard);
+    sure.then(|| found[0].start..found[found.len() - 1].end)
+}
+
+/// Whether `written` is `told` with a slip: of three characters at least, and of the same sort.
+fn is_slip(told: &str, written: &str) -> bool {
+    told.len().abs_diff(written.len()) < 2
+        && told.len() > 2
+        && told.as_bytes()[0].is_ascii_digit() == written.as_bytes().first().is_some_and(u8::is_ascii_digit)
+        && is_near(told.as_bytes(), written.as_bytes())
+}
+
+/// Whether what stands between two tokens may stand within an address.
+fn is_phrase_gap(text: &str, left: &Token, right: &Token) -> bool {
+    text.get(left.end..right.start).is_some_and(|between| {
+        between.len() < 5
+            && between
+                .chars()
+                .all(|c| c.is_whitespace() || matches!(c, '.' | ',' | '-' | '\'' | '#'))
+    })
 }

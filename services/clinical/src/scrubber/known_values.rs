@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use super::context::has_unit;
 use super::hit::{Hit, Kind};
-use super::known_address::{Phrase, is_street_type, phrase_at, street_word};
+use super::known_address::{Part, Phrase, is_street_type, phrase_at, slip_at, street_word};
 use super::lexicon::{Classes, Lexicon};
 use super::token::{Case, Token, fold, tokens};
 use super::typo::is_near;
+use super::words::Words;
 use crate::{Known, PhiClass};
 
 /// A value to be sought as a run of letters and digits, whatever separates them.
@@ -24,7 +25,7 @@ struct Value {
 /// Everything but names that is known of one patient, ready to be sought.
 pub(crate) struct KnownValues<'k> {
     values: HashMap<char, Vec<Value>>,
-    phrases: HashMap<String, Vec<Phrase>>,
+    phrases: Vec<Phrase>,
     contacts: Vec<&'k str>,
     /// Digits of the identifiers that have six or more.
     numbers: Vec<String>,
@@ -41,7 +42,7 @@ impl<'k> KnownValues<'k> {
     pub(crate) fn new(known: &Known<'k>, lexicon: &Lexicon) -> Self {
         let mut this = Self {
             values: HashMap::new(),
-            phrases: HashMap::new(),
+            phrases: Vec::new(),
             contacts: Vec::new(),
             numbers: Vec::new(),
         };
@@ -113,41 +114,41 @@ impl<'k> KnownValues<'k> {
     /// Takes an address apart: street line, city, postal code. States and countries are no identifiers.
     fn address(&mut self, line: &str, lexicon: &Lexicon) {
         for segment in line.split([',', '\n', ';']) {
-            let mut words: Vec<(String, bool)> = tokens(segment)
+            let mut words: Vec<(Part, bool)> = tokens(segment)
                 .into_iter()
-                .map(|token| (street_word(&fold(&segment[token.range()])), token.is_word()))
+                .map(|token| (Part::new(fold(&segment[token.range()])), token.is_word()))
                 .collect();
             // A postal code at the end of a segment stands for itself.
             while let Some((last, word)) = words.last() {
-                let number = !word && last.len() >= 4 && words.len() > 1;
-                let state = *word && last.len() == 2 && words.len() > 1 && !is_street_type(last);
+                let number = !word && last.told.len() >= 4 && words.len() > 1;
+                let state = *word && last.form.len() == 2 && words.len() > 1 && !is_street_type(&last.form);
                 if number {
-                    self.value(last.chars().collect(), PhiClass::Location, Kind::Code, false);
+                    self.value(last.told.chars().collect(), PhiClass::Location, Kind::Code, false);
                 } else if !state {
                     break;
                 }
                 words.pop();
             }
-            let letters: Vec<String> = words
+            let letters: Vec<Part> = words
                 .iter()
                 .filter(|(_, word)| *word)
-                .map(|(text, _)| text.clone())
+                .map(|(part, _)| part.clone())
                 .collect();
             let numbered = words.first().is_some_and(|(_, word)| !word);
             match (numbered, letters.len()) {
                 (true, 0) => {
-                    let digits = words.iter().flat_map(|(text, _)| text.chars()).collect();
+                    let digits = words.iter().flat_map(|(part, _)| part.told.chars()).collect();
                     self.value(digits, PhiClass::Location, Kind::Code, false);
                 }
                 (true, _) => {
                     // The line, and the street without its number where it has a name and a type.
-                    let line: Vec<String> = words.iter().map(|(text, _)| text.clone()).collect();
-                    let named = letters
-                        .iter()
-                        .any(|word| !lexicon.classes(word).is(Classes::PLACE) && word.chars().count() > 2);
+                    let line: Vec<Part> = words.iter().map(|(part, _)| part.clone()).collect();
+                    let named = letters.iter().any(|word| {
+                        !lexicon.classes(&word.form).is(Classes::PLACE) && word.form.chars().count() > 2
+                    });
                     if let (true, Some(end)) = (
                         letters.len() > 1,
-                        line.iter().rposition(|word| is_street_type(word)),
+                        line.iter().rposition(|word| is_street_type(&word.form)),
                     ) {
                         self.phrase(line[..=end].to_vec(), Kind::Street, lexicon);
                         let street = line[1..=end].to_vec();
@@ -159,7 +160,7 @@ impl<'k> KnownValues<'k> {
                 }
                 (false, 0) => {}
                 (false, _) => {
-                    let short = letters.iter().map(String::len).sum::<usize>() < 4;
+                    let short = letters.iter().map(|word| word.form.len()).sum::<usize>() < 4;
                     if !short {
                         self.phrase(letters, Kind::Place, lexicon);
                     }
@@ -168,21 +169,21 @@ impl<'k> KnownValues<'k> {
         }
     }
 
-    fn phrase(&mut self, words: Vec<String>, kind: Kind, lexicon: &Lexicon) {
+    fn phrase(&mut self, words: Vec<Part>, kind: Kind, lexicon: &Lexicon) {
         let common = words.len() == 1
-            && words
-                .iter()
-                .all(|word| lexicon.classes(word).is(Classes::COMMON.or(Classes::EPONYM)));
-        if let Some(first) = words.first().cloned() {
-            self.phrases
-                .entry(first)
-                .or_default()
-                .push(Phrase { words, common, kind });
+            && words.iter().all(|word| {
+                lexicon
+                    .classes(&word.form)
+                    .is(Classes::COMMON.or(Classes::EPONYM))
+            });
+        if !words.is_empty() {
+            self.phrases.push(Phrase { words, common, kind });
         }
     }
 
     /// The known values in `text`.
-    pub(crate) fn find(&self, text: &str, tokens: &[Token], hits: &mut Vec<Hit>) {
+    pub(crate) fn find(&self, words: &Words<'_>, hits: &mut Vec<Hit>) {
+        let (text, tokens) = (words.text, words.tokens.as_slice());
         for contact in &self.contacts {
             contact_hits(text, contact, hits);
         }
@@ -195,8 +196,14 @@ impl<'k> KnownValues<'k> {
             if tokens[at].case == Case::Digits && self.is_slip(&folded) && !has_unit(text, tokens[at].end) {
                 hits.push(Hit::known(tokens[at].range(), PhiClass::Other, Kind::Code));
             }
-            for phrase in self.phrases.get(&street_word(&folded)).into_iter().flatten() {
-                if let Some(range) = phrase_at(text, tokens, at, phrase) {
+            let form = street_word(&folded);
+            for phrase in &self.phrases {
+                let exact = phrase
+                    .words
+                    .first()
+                    .filter(|first| first.form == form)
+                    .and_then(|_| phrase_at(text, tokens, at, phrase));
+                if let Some(range) = exact.or_else(|| slip_at(words, at, &folded, phrase)) {
                     hits.push(Hit::known(range, PhiClass::Location, phrase.kind.clone()));
                 }
             }
@@ -313,7 +320,7 @@ mod tests {
     fn found(known: &Known<'_>, text: &str) -> Vec<String> {
         let lexicon = Lexicon::new();
         let mut hits = Vec::new();
-        KnownValues::new(known, &lexicon).find(text, &tokens(text), &mut hits);
+        KnownValues::new(known, &lexicon).find(&Words::new(text, &lexicon), &mut hits);
         let hits = super::super::hit::resolve(text, hits);
         hits.into_iter().map(|hit| text[hit.range].to_owned()).collect()
     }
@@ -380,6 +387,39 @@ mod tests {
         }
         for text in ["normal heart", "old mill", "TX", "hollow oak"] {
             assert!(found(&known, text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_found_with_a_slip() {
+        let known = Known {
+            address: vec!["3309 Willowmere Road", "Oakhollow", "12 Elm Street, Orange"],
+            ..Known::default()
+        };
+        for (text, wanted) in [
+            ("at 3309 Willowmre Road", "3309 Willowmre Road"),
+            ("at 3390 Willowmere Rd", "3390 Willowmere Rd"),
+            ("at 3309 Willowmere Raod", "3309 Willowmere Raod"),
+            ("on iWllowmere Road", "iWllowmere Road"),
+            ("from oakholow", "oakholow"),
+            ("FROM OAKHOLLLOW", "OAKHOLLLOW"),
+            ("at 12 Elmm St", "12 Elmm St"),
+        ] {
+            let got = found(&known, text);
+            assert!(got.iter().any(|got| got == wanted), "{text}: {got:?}");
+        }
+        // Two slips, and one slip that makes a word of the language.
+        for text in [
+            "on Wilowmre Road",
+            "range of motion",
+            "12 elms on the street",
+            "Range",
+        ] {
+            assert!(
+                found(&known, text).is_empty(),
+                "{text}: {:?}",
+                found(&known, text)
+            );
         }
     }
 

@@ -120,10 +120,45 @@ impl<'s> Names<'s> {
         if led && let Some(range) = self.unknown(at + 1) {
             return Some(range);
         }
+        if let Some(range) = self.introduced(at, between) {
+            return Some(range);
+        }
         if !token.is_capital() {
             return None;
         }
         self.credentialled(at).or_else(|| self.given(at))
+    }
+
+    /// A name behind `I'm`, `I am`, and behind `called '` or `goes by`, where even an ordinary word is one.
+    fn introduced(&self, at: usize, between: &str) -> Option<Range<usize>> {
+        let word = self.folded(at);
+        let contracted = word == "im" && !self.text[self.tokens[at].range()].eq_ignore_ascii_case("im");
+        let am = word == "am" && at > 0 && self.folded(at - 1) == "i";
+        if between == " " && (am || contracted) {
+            return self.unknown(at + 1);
+        }
+        let next = self
+            .tokens
+            .get(at + 1)
+            .filter(|next| next.is_word() && next.end > next.start + 2)?;
+        let named = matches!(word.as_str(), "called" | "nicknamed" | "nickname");
+        if matches!(between, " '" | " \"" | ": '" | ": \"") && (named || self.is_by_name(at)) {
+            let closed = self.gap_after(at + 1).starts_with(['\'', '"']);
+            return (closed && self.is_capital(at + 1)).then(|| next.range());
+        }
+        (between == " " && self.case(at + 1) == Some(Case::Title) && self.is_by_name(at))
+            .then(|| next.range())
+    }
+
+    /// `goes by`, `nickname is`.
+    fn is_by_name(&self, at: usize) -> bool {
+        let Some(before) = at.checked_sub(1) else {
+            return false;
+        };
+        matches!(
+            (self.folded(before).as_str(), self.folded(at).as_str()),
+            ("goes" | "went" | "go", "by") | ("nickname", "is")
+        )
     }
 
     /// A name behind a label (`Patient: …`), a verb (`dictated by …`) or an introduction (`named …`).
@@ -316,6 +351,9 @@ mod tests {
             ),
             ("dr. ferncastle", vec!["dr. ferncastle"]),
             ("a friend named Thora", vec!["Thora"]),
+            ("I'm Thoralf Ferncastle, from far", vec!["Thoralf Ferncastle"]),
+            ("prefers to be called 'Rainy' here", vec!["Rainy"]),
+            ("goes by Rainy at home", vec!["Rainy"]),
             ("Dr. Ferncastle's plan", vec!["Dr. Ferncastle"]),
             ("Ferncastle, Margaret presents", vec!["Ferncastle, Margaret"]),
         ] {
@@ -343,6 +381,10 @@ mod tests {
             "Dr. XXXX",
             "Read by Radiology",
             "Patient Denies Pain",
+            "the so-called 'Chinese Restaurant' syndrome",
+            "called 'crackles' before",
+            "I am Very Sorry",
+            "he went by EMS",
             "Wilson's disease",
             "Marcus Gunn pupil",
             "Jackson Pratt drain",

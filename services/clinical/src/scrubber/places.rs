@@ -11,6 +11,7 @@ use super::hit::{Hit, Kind};
 use super::lexicon::{Classes, Lexicon};
 use super::rules::{RuleSet, group};
 use super::token::{Token, fold, tokens};
+use super::wide::Wide;
 use crate::PhiClass;
 
 /// Codes and names of the states of the United States and its territories (USPS Publication 28, appendix B).
@@ -66,6 +67,7 @@ pub(crate) struct Places {
     forms: RuleSet<Rule>,
     /// Rules that start with a word before the place; apart, because they would hide the forms behind it.
     led: RuleSet<Rule>,
+    wide: Wide,
 }
 
 impl Places {
@@ -157,6 +159,7 @@ impl Places {
         Ok(Self {
             forms: RuleSet::new(rules)?,
             led: RuleSet::new(led)?,
+            wide: Wide::new(),
         })
     }
 
@@ -176,7 +179,7 @@ impl Places {
                         sure.then_some((range, Kind::Code))
                     }
                     Rule::Lives => named
-                        .and_then(|city| lived_in(lexicon, text, &city))
+                        .and_then(|city| self.lived_in(lexicon, text, &city))
                         .map(|city| (city, Kind::Place)),
                     Rule::Facility => {
                         let tail = group(captures, "t");
@@ -205,6 +208,20 @@ impl Places {
             });
         }
     }
+
+    /// A city behind a word of living or coming from.
+    fn lived_in(&self, lexicon: &Lexicon, text: &str, city: &Range<usize>) -> Option<Range<usize>> {
+        let start = first_name(lexicon, text, city)?;
+        let wide = self.wide.is_wide(text[city.clone()].trim_end_matches('.'));
+        // `seen at T5` is a vertebra, `Ward B` a ward.
+        let letters = text[start..city.end]
+            .chars()
+            .take_while(|c| c.is_alphabetic())
+            .count();
+        let numbered = text[city.end..].starts_with(|c: char| c.is_ascii_digit());
+        (start == city.start && letters > 1 && !numbered && !wide)
+            .then(|| start..last_name(lexicon, text, city))
+    }
 }
 
 /// Where a city, county or facility starts within its match; `None` where the words name none.
@@ -222,19 +239,6 @@ fn whole_name(
         Rule::CityState => first_name(lexicon, text, named).filter(|&start| is_located(text, start, range)),
         _ => first_name(lexicon, text, named),
     }
-}
-
-/// A city behind a word of living or coming from.
-fn lived_in(lexicon: &Lexicon, text: &str, city: &Range<usize>) -> Option<Range<usize>> {
-    let start = first_name(lexicon, text, city)?;
-    let wide = is_wide(text[city.clone()].trim_end_matches('.'));
-    // `seen at T5` is a vertebra, `Ward B` a ward.
-    let letters = text[start..city.end]
-        .chars()
-        .take_while(|c| c.is_alphabetic())
-        .count();
-    let numbered = text[city.end..].starts_with(|c: char| c.is_ascii_digit());
-    (start == city.start && letters > 1 && !numbered && !wide).then(|| start..last_name(lexicon, text, city))
 }
 
 /// `3 Abdominal Ct` and `2 mm ST` are no streets.
@@ -287,33 +291,6 @@ fn is_located(text: &str, start: usize, range: &Range<usize>) -> bool {
     listed(LED, &before) || listed(STREET_ENDS, &before) || numbered || !listed(OTHER_CODES, state)
 }
 
-/// States, countries and continents of one word.
-const WIDE: &str = "africa alabama alaska america arizona arkansas asia australia brazil california canada china colorado \
-    connecticut cuba delaware england europe florida france georgia germany greece haiti hawaii idaho illinois \
-    india indiana iowa ireland israel italy jamaica japan kansas kentucky louisiana maine maryland massachusetts \
-    mexico michigan minnesota mississippi missouri montana nebraska nevada nigeria ohio oklahoma oregon pakistan \
-    pennsylvania poland russia spain tennessee texas utah vermont vietnam virginia wisconsin wyoming";
-
-/// States and countries of two words.
-const WIDE_PAIRS: [&str; 16] = [
-    "new york",
-    "new jersey",
-    "new mexico",
-    "new hampshire",
-    "north carolina",
-    "south carolina",
-    "north dakota",
-    "south dakota",
-    "rhode island",
-    "west virginia",
-    "puerto rico",
-    "united states",
-    "south africa",
-    "saudi arabia",
-    "united kingdom",
-    "the philippines",
-];
-
 /// Codes of states that mean something else in a note: without a postal code they need a word of place before them.
 const OTHER_CODES: &str =
     "MD PA OR IN ME OK HI OH DE CO MA MS ID AL LA MI DC CT PR MO NE NC SC ND SD MT AR GA CA";
@@ -330,12 +307,6 @@ pub(crate) const NAME_STARTS: &str =
 
 /// Common words that cities' names end with.
 const NAME_ENDS: &str = "city falls spring beach park point center";
-
-/// Places too wide to be identifiers: states, countries, continents.
-fn is_wide(name: &str) -> bool {
-    let folded = fold(name);
-    listed(WIDE, &folded) || WIDE_PAIRS.contains(&folded.as_str())
-}
 
 #[cfg(test)]
 mod tests {
@@ -395,6 +366,8 @@ mod tests {
             "2 mm ST depression",
             "lives in Texas",
             "moved from Germany",
+            "a trip to Portugal",
+            "travelled to South Africa",
             "Outpatient Clinic",
             "Emergency Department",
             "3 Views. Chest",

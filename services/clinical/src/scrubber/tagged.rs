@@ -1,12 +1,12 @@
 //! Finds of the statistical tagger.
 
 use super::codes::is_year;
-use super::context::has_unit;
+use super::context::{has_unit, listed};
 use super::hit::{Hit, Kind};
 use super::lexicon::{Classes, Lexicon};
 use super::redaction::Finder;
 use super::tagger::{Tag, Tagged, Tagger, is_term};
-use super::token::Case;
+use super::token::{Case, fold};
 use super::words::{Gap, Words};
 use crate::PhiClass;
 
@@ -69,8 +69,12 @@ pub(super) fn find(tagger: &Tagger, lexicon: &Lexicon, words: &Words<'_>, hits: 
                 continue;
             }
         };
+        if is_organism(words, at) {
+            at += 1;
+            continue;
+        }
         let first = at;
-        while own(at + 1) == Some(tag) && joins(words, at + 1, tag) {
+        while own(at + 1) == Some(tag) && joins(words, at + 1, tag) && !is_organism(words, at + 1) {
             at += 1;
         }
         let mut hit = Hit::found(words.tokens[first].start..words.tokens[at].end, class, kind);
@@ -78,6 +82,30 @@ pub(super) fn find(tagger: &Tagger, lexicon: &Lexicon, words: &Words<'_>, hits: 
         hits.push(hit);
         at += 1;
     }
+}
+
+/// Epithets of the organisms that clinicians name by an initial (List of Prokaryotic names with Standing in Nomenclature;
+/// `diff` and `flu` are shorthand).
+const EPITHETS: &str = "abscessus aeruginosa albicans auris aureus avium baumannii burgdorferi catarrhalis cloacae coli diff \
+    difficile diphtheriae enterica enterocolitica epidermidis faecalis faecium flu fragilis fumigatus gattii glabrata \
+    gonorrhoeae haemolyticus henselae histolytica immitis influenzae intracellulare jejuni jirovecii kansasii krusei lamblia \
+    leprae lugdunensis maltophilia marcescens meningitidis mirabilis monocytogenes neoformans oxytoca parapsilosis \
+    perfringens pertussis pneumonia pneumoniae pneumophila pyogenes pylori saprophyticus stercoralis tetani trachomatis \
+    tropicalis tuberculosis typhi vaginalis viridans vivax vulgaris vulnificus falciparum malariae ovale";
+
+/// Whether the word at `at` is the initial of an organism (`H. pylori`).
+fn is_organism(words: &Words<'_>, at: usize) -> bool {
+    let (Some(word), Some(next), Some(token)) = (
+        words.list.get(at),
+        words.list.get(at + 1),
+        words.tokens.get(at + 1),
+    ) else {
+        return false;
+    };
+    word.length == 1
+        && word.case != Case::Digits
+        && matches!(next.gap, Gap::Stop | Gap::Blank | Gap::Nothing | Gap::Hyphen)
+        && listed(EPITHETS, &fold(words.text.get(token.range()).unwrap_or("")))
 }
 
 /// Small parts that belong to what stands around them: `van der` between two names, an initial beside one, `Jr` behind

@@ -277,6 +277,60 @@ fn split_digits(digits: &str, separator: &str, group: usize) -> String {
         .join(separator)
 }
 
+/// What the redactions of a scrubbed text cover.
+fn taken(text: &str) -> Vec<&str> {
+    SCRUBBER
+        .scrub(text, &Known::default())
+        .redactions
+        .iter()
+        .map(|redaction| &text[redaction.original.start as usize..redaction.original.end as usize])
+        .collect()
+}
+
+#[test]
+fn organisms_stay_beside_names() {
+    for text in [
+        "Guideline for new dx of H. pylori in 47yo F",
+        "E. coli, C. difficile and S. aureus grew",
+        "K. pneumoniae and P. aeruginosa; C. diff negative",
+        "M. tuberculosis, H influenzae, N. gonorrhoeae",
+    ] {
+        assert_eq!(taken(text), Vec::<&str>::new(), "{text}");
+    }
+    assert_eq!(taken("Dr. H. Pylorus grew H. pylori"), ["Dr. H. Pylorus"]);
+}
+
+#[test]
+fn what_belongs_to_a_find_goes_with_it() {
+    for (text, wanted) in [
+        ("signed by Thora Ferncastle MD today", "Thora Ferncastle MD"),
+        (
+            "signed by Thora Ferncastle, MD, PhD.",
+            "Thora Ferncastle, MD, PhD",
+        ),
+        (
+            "lives at 12 Acorn Street, Oakville, South Africa",
+            "Oakville, South Africa",
+        ),
+        ("her home city Oakville del Roblar is far", "Oakville del Roblar"),
+    ] {
+        assert!(taken(text).contains(&wanted), "{text}: {:?}", taken(text));
+    }
+    // A degree alone, a country without an address, and a facility that is only of a kind.
+    for text in [
+        "MD to bedside, RN aware",
+        "a trip to Portugal, South Africa and Italy",
+        "travelled to Kenya and back from Georgia",
+    ] {
+        assert_eq!(taken(text), Vec::<&str>::new(), "{text}");
+    }
+    let scrubbed = SCRUBBER.scrub("signed by Thora Ferncastle, MD", &Known::default());
+    assert!(
+        scrubbed.note.text().ends_with(", MD"),
+        "the surrogate keeps the degree"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 

@@ -4,7 +4,7 @@
 use super::super::draws::Draws;
 
 /// Words by frequency: rare, in between, frequent.
-pub(super) struct Graded([Vec<&'static str>; 3]);
+pub(in crate::leak) struct Graded([Vec<&'static str>; 3]);
 
 impl Graded {
     fn new(list: &'static str) -> Self {
@@ -24,13 +24,13 @@ impl Graded {
     }
 
     /// A word: half of the time a frequent one, one in seven rare.
-    pub(super) fn one(&self, draws: &mut Draws) -> &'static str {
+    pub(in crate::leak) fn one(&self, draws: &mut Draws) -> &'static str {
         let grade = [2, 2, 2, 2, 1, 1, 0][draws.below(7)];
         draws.one(self.0[grade].as_slice())
     }
 }
 
-pub(super) struct Lists {
+pub(in crate::leak) struct Lists {
     pub surnames: Graded,
     pub forenames: Graded,
     pub cities: Graded,
@@ -69,7 +69,7 @@ fn words(list: &'static str) -> impl Iterator<Item = &'static str> {
 }
 
 /// With a capital.
-pub(super) fn capital(word: &str) -> String {
+pub(in crate::leak) fn capital(word: &str) -> String {
     let mut chars = word.chars();
     chars
         .next()
