@@ -6,7 +6,7 @@ use super::hit::Kind;
 use super::lexicon::Classes;
 use super::token::{Case, Token, fold};
 use super::typo::is_near;
-use super::words::Words;
+use super::words::{Gap, Words};
 
 /// A word of an address: as it was told, folded, and with the types of streets in one form each.
 #[derive(Clone)]
@@ -88,24 +88,24 @@ pub(crate) fn is_street_type(word: &str) -> bool {
 }
 
 /// The range of `phrase` if it starts at token `at`.
-pub(crate) fn phrase_at(text: &str, tokens: &[Token], at: usize, phrase: &Phrase) -> Option<Range<usize>> {
-    let found = tokens.get(at..at + phrase.words.len())?;
-    if phrase.common && !found.iter().all(|token| matches!(token.case, Case::Title)) {
-        return None;
-    }
+pub(crate) fn phrase_at(words: &Words<'_>, at: usize, phrase: &Phrase) -> Option<Range<usize>> {
+    let found = words.tokens.get(at..at + phrase.words.len())?;
     for (position, (token, word)) in found.iter().zip(&phrase.words).enumerate() {
         if position > 0
-            && !(is_phrase_gap(text, &found[position - 1], token)
-                && street_word(&fold(&text[token.range()])) == word.form)
+            && !(is_phrase_gap(words.text, &found[position - 1], token)
+                && street_word(&fold(&words.text[token.range()])) == word.form)
         {
             return None;
         }
+    }
+    if phrase.common && !stands_out(words, at, phrase.words.len()) {
+        return None;
     }
     Some(found.first()?.start..found.last()?.end)
 }
 
 /// The range of `phrase` if it starts at token `at` with one slip in one of its words ([`is_near`]). What is left of the
-/// phrase must speak for it: another word beside the type of street, or a word that no dictionary has.
+/// phrase must speak for it: another word beside the type of street, capitals, or a word that no dictionary has.
 pub(crate) fn slip_at(words: &Words<'_>, at: usize, first: &str, phrase: &Phrase) -> Option<Range<usize>> {
     // Nearly every word is refused here.
     let opening = phrase.words.first()?;
@@ -136,19 +136,29 @@ pub(crate) fn slip_at(words: &Words<'_>, at: usize, first: &str, phrase: &Phrase
         .filter(|(position, word)| *position != slip && !is_street_type(&word.form))
         .count();
     let written = words.list.get(at + slip)?;
+    let told = &phrase.words[slip];
     let dictionaries = Classes::COMMON
         .or(Classes::ENGLISH)
         .or(Classes::CLINICAL)
         .or(Classes::EPONYM)
         .or(Classes::ORDINARY);
-    let told = &phrase.words[slip];
+    let long = told.told.chars().count() > 4 && !told.is_number();
     let unheard = !written.classes.is(dictionaries)
-        || written.case == Case::Title && at + slip > 0 && {
-            // A capital within a sentence, of a word that is no everyday one.
-            !written.classes.is(Classes::COMMON) && written.gap == super::words::Gap::Blank
-        };
-    let sure = others > 0 || (told.told.chars().count() > 4 && !told.is_number() && unheard);
+        // A capital within a sentence, of a word that is no everyday one.
+        || written.case == Case::Title && !written.classes.is(Classes::COMMON) && written.gap == Gap::Blank;
+    let sure =
+        others > 0 || long && unheard || phrase.words.len() > 1 && stands_out(words, at, phrase.words.len());
     sure.then(|| found[0].start..found[found.len() - 1].end)
+}
+
+/// Whether the `count` words from token `at` on have capitals that their surroundings do not have.
+fn stands_out(words: &Words<'_>, at: usize, count: usize) -> bool {
+    let case = |at: usize| words.list.get(at).map(|word| word.case);
+    let all =
+        |wanted: &[Case]| (at..at + count).all(|at| case(at).is_some_and(|case| wanted.contains(&case)));
+    let shouts = |at: Option<usize>| at.and_then(case).is_some_and(|case| case == Case::Upper);
+    all(&[Case::Title])
+        || all(&[Case::Upper, Case::Initial]) && !(shouts(at.checked_sub(1)) || shouts(Some(at + count)))
 }
 
 /// Whether `written` is `told` with a slip: of three characters at least, and of the same sort.

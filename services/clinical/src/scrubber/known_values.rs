@@ -150,32 +150,34 @@ impl<'k> KnownValues<'k> {
                         letters.len() > 1,
                         line.iter().rposition(|word| is_street_type(&word.form)),
                     ) {
-                        self.phrase(line[..=end].to_vec(), Kind::Street, lexicon);
+                        self.phrase(line[..=end].to_vec(), true, Kind::Street, lexicon);
                         let street = line[1..=end].to_vec();
-                        if named && street.len() > 1 {
-                            self.phrase(street, Kind::Street, lexicon);
+                        if street.len() > 1 {
+                            self.phrase(street, named, Kind::Street, lexicon);
                         }
                     }
-                    self.phrase(line, Kind::Street, lexicon);
+                    self.phrase(line, true, Kind::Street, lexicon);
                 }
                 (false, 0) => {}
                 (false, _) => {
                     let short = letters.iter().map(|word| word.form.len()).sum::<usize>() < 4;
                     if !short {
-                        self.phrase(letters, Kind::Place, lexicon);
+                        self.phrase(letters, true, Kind::Place, lexicon);
                     }
                 }
             }
         }
     }
 
-    fn phrase(&mut self, words: Vec<Part>, kind: Kind, lexicon: &Lexicon) {
-        let common = words.len() == 1
+    /// Seeks a run of words; one that is not `named`, and one word that is also a word of the language, only in capitals.
+    fn phrase(&mut self, words: Vec<Part>, named: bool, kind: Kind, lexicon: &Lexicon) {
+        let word = words.len() == 1
             && words.iter().all(|word| {
                 lexicon
                     .classes(&word.form)
                     .is(Classes::COMMON.or(Classes::EPONYM))
             });
+        let common = word || !named;
         if !words.is_empty() {
             self.phrases.push(Phrase { words, common, kind });
         }
@@ -202,7 +204,7 @@ impl<'k> KnownValues<'k> {
                     .words
                     .first()
                     .filter(|first| first.form == form)
-                    .and_then(|_| phrase_at(text, tokens, at, phrase));
+                    .and_then(|_| phrase_at(words, at, phrase));
                 if let Some(range) = exact.or_else(|| slip_at(words, at, &folded, phrase)) {
                     hits.push(Hit::known(range, PhiClass::Location, phrase.kind.clone()));
                 }

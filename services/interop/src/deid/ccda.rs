@@ -46,6 +46,8 @@ pub(super) struct ElementRules {
     elements: HashMap<String, Treatment>,
     attributes: HashSet<String>,
     restricted_zips: Vec<String>,
+    /// Dates keep their year alone instead of moving.
+    pub years: bool,
 }
 
 impl ElementRules {
@@ -70,6 +72,7 @@ impl ElementRules {
             elements,
             attributes: table.attributes.into_iter().collect(),
             restricted_zips: restricted_zips.to_vec(),
+            years: false,
         })
     }
 }
@@ -250,7 +253,11 @@ impl Document<'_> {
                     self.texts.scrub_term(self.patient, value)
                 }
                 "displayName" => self.texts.scrub(self.patient, value),
-                "value" if time => shifted(value.trim(), &self.dates, self.today)?,
+                "value" if time => shifted(
+                    value.trim(),
+                    (!self.rules.years).then_some(&self.dates),
+                    self.today,
+                )?,
                 "value" => self.number(element, value)?,
                 "root" | "extension" if matches!(name, "templateId" | "typeId") => template(value)?,
                 declared if declared.starts_with("xmlns") && namespace(value) => value.clone(),

@@ -18,9 +18,9 @@ pub(super) fn compact_date(text: &str) -> Option<Date> {
     Date::from_calendar_date(i32::from(number(0, 4)?), month, u8::try_from(number(6, 8)?).ok()?).ok()
 }
 
-/// A date of HL7 v2 or v3 (`YYYY[MM[DD[HHMM[SS[.S]]]]][±ZZZZ]`) moved by the patient's days; of one without a day the
-/// year; none if it is no date or reveals an age over 89.
-pub(super) fn shifted(text: &str, dates: &Pseudonyms<'_>, today: Date) -> Option<String> {
+/// A date of HL7 v2 or v3 (`YYYY[MM[DD[HHMM[SS[.S]]]]][±ZZZZ]`) moved by the patient's days; of one without a day, and where
+/// only years may stay (`dates` is none), the year; none if it is no date or reveals an age over 89.
+pub(super) fn shifted(text: &str, dates: Option<&Pseudonyms<'_>>, today: Date) -> Option<String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, rest) = text.split_at(digits);
     let zone = rest
@@ -43,6 +43,9 @@ pub(super) fn shifted(text: &str, dates: &Pseudonyms<'_>, today: Date) -> Option
     if Moment::read(&moment::written(date))?.reveals_age(today) {
         return None;
     }
+    let Some(dates) = dates else {
+        return Some(year.to_owned());
+    };
     let moved = moment::written(dates.shift(date)?).replace('-', "");
     Some(moved + number.get(8..)? + rest)
 }
@@ -69,13 +72,18 @@ mod tests {
     fn dates_by_their_exactness() {
         let scrubber = scrubber();
         let dates = scrubber.pseudonyms([1; 16]);
-        let of = |text: &str| shifted(text, &dates, today());
+        let of = |text: &str| shifted(text, Some(&dates), today());
         assert_eq!(of("2019").as_deref(), Some("2019"));
         assert_eq!(of("201905").as_deref(), Some("2019"));
         assert_eq!(of("1930"), None);
         assert_eq!(of("19300101"), None);
         assert_eq!(of("20190532"), None);
         assert_eq!(of("20190501 x"), None);
+        let years = |text: &str| shifted(text, None, today());
+        assert_eq!(years("20190501103000.12-0500").as_deref(), Some("2019"));
+        assert_eq!(years("201905").as_deref(), Some("2019"));
+        assert_eq!(years("19300101"), None);
+        assert_eq!(years("20190532"), None);
         assert!(
             of("20190501103000.12-0500")
                 .is_some_and(|date| date.ends_with("103000.12-0500") && !date.starts_with("20190501"))

@@ -51,6 +51,8 @@ enum Treatment {
 pub(super) struct FieldRules {
     fields: HashMap<String, HashMap<usize, Treatment>>,
     restricted_zips: Vec<String>,
+    /// Dates keep their year alone instead of moving.
+    pub years: bool,
 }
 
 impl FieldRules {
@@ -82,6 +84,7 @@ impl FieldRules {
         Ok(Self {
             fields: rules,
             restricted_zips: restricted_zips.to_vec(),
+            years: false,
         })
     }
 }
@@ -353,6 +356,11 @@ impl Message<'_> {
     }
 
     fn date(&self, component: &str) -> String {
-        shifted(component.trim(), &self.dates, self.today).unwrap_or_default()
+        shifted(
+            component.trim(),
+            (!self.rules.years).then_some(&self.dates),
+            self.today,
+        )
+        .unwrap_or_default()
     }
 }

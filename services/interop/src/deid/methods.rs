@@ -149,7 +149,7 @@ impl<'s> Methods<'s> {
                 let new = match method {
                     Method::Redact => self.redact(tree, node, &old, labels),
                     Method::DateShift => match tree.kind(node) {
-                        "date" | "dateTime" | "instant" => self.shift(tree, &old, labels),
+                        "date" | "dateTime" | "instant" => self.shift(tree, node, &old, labels),
                         _ => return Ok(()),
                     },
                     Method::CryptoHash => {
@@ -204,7 +204,7 @@ impl<'s> Methods<'s> {
             "date" | "dateTime" | "instant" => {
                 labels.add(Labels::REDACTED);
                 // Beside shifted dates a true year says something about the shift.
-                let shifted = matches!(self.parameters.date_shift, DateShift::Patient);
+                let shifted = matches!(self.parameters.date_shift, DateShift::Patient | DateShift::Years);
                 if shifted { None } else { self.year(old) }
             }
             "decimal" if parent == "Age" => {

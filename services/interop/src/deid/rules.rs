@@ -112,6 +112,8 @@ pub(super) enum Method {
 pub(super) enum DateShift {
     /// By the patient's own offset, as in texts; the time of day stays.
     Patient,
+    /// Not at all: the year stays.
+    Years,
     /// By an offset from -50 to 50 days that the key and a prefix give; the time of day goes.
     Key(String, Scope),
 }
@@ -164,6 +166,18 @@ impl Rules {
         // Expect safety: the text is a constant of this build; the test `the_standard_rules_parse` parses it.
         Self::from_toml(include_str!("../../../../policies/deidentification.toml"))
             .expect("the policy parses")
+    }
+
+    /// These rules with years for shifted dates, as Safe Harbor has it (45 CFR 164.514(b)(2)(i)(C)). Instants, which have no
+    /// year alone, go. Rule sets of Microsoft's format keep their own way with dates.
+    #[must_use]
+    pub fn with_years(mut self) -> Self {
+        if matches!(self.fhir.parameters.date_shift, DateShift::Patient) {
+            self.fhir.parameters.date_shift = DateShift::Years;
+        }
+        self.hl7v2.years = true;
+        self.ccda.years = true;
+        self
     }
 
     /// Rules from the tables `[fhir]`, `[hl7v2]` and `[ccda]` of a policy file. What they do not name is removed.

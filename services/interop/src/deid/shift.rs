@@ -4,7 +4,7 @@ use super::{
     methods::{Labels, Methods},
     moment::{self, Moment},
     rules::{DateShift, Scope},
-    tree::Tree,
+    tree::{NodeId, Tree},
 };
 
 impl Methods<'_> {
@@ -15,7 +15,7 @@ impl Methods<'_> {
     }
 
     /// The date moved, or its year where it cannot be.
-    pub(super) fn shift(&self, tree: &Tree, old: &str, labels: &mut Labels) -> Option<String> {
+    pub(super) fn shift(&self, tree: &Tree, node: NodeId, old: &str, labels: &mut Labels) -> Option<String> {
         let shifted = Moment::read(old)
             .filter(|moment| !moment.reveals_age(self.origin.today))
             .and_then(|moment| self.shifted(tree, &moment));
@@ -24,7 +24,9 @@ impl Methods<'_> {
             return shifted;
         }
         labels.add(Labels::REDACTED);
-        self.year(old)
+        // An instant is exact or nothing (FHIR R4, section 2.24.0.1).
+        let exact = matches!(self.parameters.date_shift, DateShift::Years) && tree.kind(node) == "instant";
+        if exact { None } else { self.year(old) }
     }
 
     /// The moved date; none where it has no day.
@@ -32,6 +34,7 @@ impl Methods<'_> {
         moment.day?;
         let date = moment.first_day()?;
         match &self.parameters.date_shift {
+            DateShift::Years => None,
             DateShift::Patient => {
                 let moved = self.texts.pseudonyms(self.patient).shift(date)?;
                 Some(moment::written(moved) + moment.time)

@@ -105,6 +105,34 @@ fn strings(value: &Value, found: &mut Vec<String>) {
 }
 
 #[test]
+fn with_years_no_date_keeps_more_than_its_year() {
+    let rules = Rules::standard().with_years();
+    let of = |document: &str| {
+        rules
+            .apply(scrubber(), &Origin::on(today()), document)
+            .expect("a document")
+    };
+    let condition = of(
+        r#"{"resourceType": "Condition", "subject": {"reference": "Patient/1"}, "onsetDateTime": "2019-03-14T10:20:30Z",
+            "recordedDate": "1931-03-14", "meta": {"lastUpdated": "2019-03-14T10:20:30Z"}}"#,
+    );
+    let condition = json(&condition);
+    assert_eq!(condition["onsetDateTime"], "2019");
+    assert!(condition.get("recordedDate").is_none() && condition["meta"].get("lastUpdated").is_none());
+    let visit = format!("PV1|1|I{}201903141020", "|".repeat(42));
+    let message = of(&format!(
+        "MSH|^~\\&|||||20190314102030||ADT^A01|1|P|2.5\rPID|1||7||Quill^Thora||19310314|F\r{visit}"
+    ));
+    assert!(
+        message.contains("|2019|")
+            && message.ends_with("2019")
+            && !message.contains("0314")
+            && !message.contains("1931"),
+        "{message}"
+    );
+}
+
+#[test]
 fn all_examples_lose_their_patients() {
     for (name, document) in documents() {
         let out = apply(&document);

@@ -173,11 +173,7 @@ impl HowArgs {
             }
             None => seal::MacKey::new(&seal::random()?),
         };
-        let mode = match self.mode {
-            Some(mode) => mode,
-            None => self.policy()?.mode,
-        };
-        let scrubber = Scrubber::new(key).replacing(mode.replacement(SystemClock.now().year()));
+        let scrubber = Scrubber::new(key).replacing(self.mode()?.replacement(SystemClock.now().year()));
         match &self.tagger {
             None => Ok(scrubber),
             Some(file) => scrubber
@@ -186,10 +182,21 @@ impl HowArgs {
         }
     }
 
+    fn mode(&self) -> Result<TextMode, Failure> {
+        Ok(match self.mode {
+            Some(mode) => mode,
+            None => self.policy()?.mode,
+        })
+    }
+
     fn rules(&self) -> Result<interop::deid::Rules, Failure> {
-        match &self.rules {
-            Some(file) => Ok(interop::deid::Rules::from_json(&std::fs::read_to_string(file)?)?),
-            None => Ok(self.policy()?.rules),
-        }
+        let rules = match &self.rules {
+            Some(file) => interop::deid::Rules::from_json(&std::fs::read_to_string(file)?)?,
+            None => self.policy()?.rules,
+        };
+        Ok(match self.mode()? {
+            TextMode::Surrogates => rules,
+            TextMode::Tags => rules.with_years(),
+        })
     }
 }
