@@ -156,9 +156,17 @@ fn stands_out(words: &Words<'_>, at: usize, count: usize) -> bool {
     let case = |at: usize| words.list.get(at).map(|word| word.case);
     let all =
         |wanted: &[Case]| (at..at + count).all(|at| case(at).is_some_and(|case| wanted.contains(&case)));
-    let shouts = |at: Option<usize>| at.and_then(case).is_some_and(|case| case == Case::Upper);
-    all(&[Case::Title])
-        || all(&[Case::Upper, Case::Initial]) && !(shouts(at.checked_sub(1)) || shouts(Some(at + count)))
+    // A neighbour of the same clause in capitals.
+    let shouts = |neighbour: usize, behind: usize| {
+        case(neighbour) == Some(Case::Upper)
+            && words
+                .list
+                .get(behind)
+                .is_some_and(|word| matches!(word.gap, Gap::Blank | Gap::Comma | Gap::Hyphen | Gap::Slash))
+    };
+    let shouted =
+        at.checked_sub(1).is_some_and(|before| shouts(before, at)) || shouts(at + count, at + count);
+    all(&[Case::Title]) || all(&[Case::Upper, Case::Initial]) && !shouted
 }
 
 /// Whether `written` is `told` with a slip: of three characters at least, and of the same sort.
