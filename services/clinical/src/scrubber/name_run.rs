@@ -2,18 +2,22 @@
 
 use std::ops::Range;
 
-use super::context::listed;
 use super::lexicon::{Classes, is_placeholder};
 use super::names::{Names, is_colon};
 use super::token::{Case, is_name_gap};
+use super::words::{WordSet, hashes};
 
 /// Words of a name at most, with initials.
 pub(super) const LONGEST: usize = 5;
 
 /// Words behind a title that go on with the sentence: `Dr. will call`, `Nurse to notify`.
-const GRAMMAR: &str = "a an and appointment as at aware by called for from had has he if in is manager may name not noted notes \
+static GRAMMAR: WordSet = WordSet::new(|| {
+    hashes(
+        "a an and appointment as at aware by called for from had has he if in is manager may name not noted notes \
     notification notified of office on or patient phone please practitioner reports she staff states station the they to visit \
-    was who will with";
+    was who will with",
+    )
+});
 
 /// How much the context already says that a name follows.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -120,9 +124,16 @@ impl Names<'_> {
             && self.folded(at) != "i"
     }
 
+    /// `XXXX`, where something was taken out before.
+    fn is_placeholder(&self, at: usize) -> bool {
+        self.tokens.get(at).is_some_and(|token| {
+            let written = &self.text.as_bytes()[token.range()];
+            matches!(written.first(), Some(b'x' | b'X')) && is_placeholder(&self.folded(at))
+        })
+    }
+
     fn is_name(&self, at: usize, first: usize, trust: Trust) -> bool {
-        let word = self.folded(at);
-        if is_placeholder(&word) || self.is(at, Classes::TITLE) {
+        if self.is(at, Classes::TITLE) || self.is_placeholder(at) {
             return false;
         }
         // `Karen White`, `J. Brown`.
@@ -139,7 +150,7 @@ impl Names<'_> {
         }
         if self.is(at, Classes::COMMON) {
             // Behind a title even a common word is a name (`Dr. Black`), unless a sentence goes on with it.
-            return trust == Trust::Title && at == first && !listed(GRAMMAR, &word);
+            return trust == Trust::Title && at == first && !self.among(at, &GRAMMAR);
         }
         if trust != Trust::Title && self.is_eponymous(at) {
             return false;
@@ -147,7 +158,7 @@ impl Names<'_> {
         // Roman numerals and abbreviations of two letters are names only behind a title.
         let upper = self.case(at) == Some(Case::Upper);
         let credential = at > first && upper && self.is(at, Classes::CREDENTIAL);
-        !credential && (trust == Trust::Title || !upper || word.len() > 2)
+        !credential && (trust == Trust::Title || !upper || self.length(at) > 2)
     }
 
     /// Whether a given name that is also a word is a name here: a capital and another name behind it.
@@ -171,7 +182,7 @@ impl Names<'_> {
     /// A name in small letters behind a title that is not in capitals (`MR arthrogram`, `MS lesions`).
     fn is_small_name(&self, at: usize) -> bool {
         let shouted = at > 0 && self.case(at - 1) == Some(Case::Upper);
-        !shouted && !self.is(at, Classes::COMMON) && self.folded(at).len() > 2
+        !shouted && !self.is(at, Classes::COMMON) && self.length(at) > 2
     }
 
     /// Whether the word is a name for a thing here: an eponym with its noun, or within a chain of names for a thing.

@@ -3,25 +3,34 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::context::listed;
 use super::hit::{Hit, Kind};
 use super::lexicon::Classes;
 use super::name_run::{LONGEST, Trust};
 use super::surrogate::is_title;
 use super::token::{Case, Token, fold, gap};
-use super::words::{Word, Words};
+use super::words::{Word, WordSet, Words, hashes};
 use crate::PhiClass;
 
 /// Words that lead from a label to a name.
-const LINKS: &str = "by to with name is named called of was";
+static LINKS: WordSet = WordSet::new(|| hashes("by to with name is named called of was"));
 
 /// Labels that a name may follow without a colon.
-const DIRECT: &str = "patient pt client attending pcp radiologist surgeon cardiologist technologist physician provider resident \
-    nurse pharmacist oncologist therapist";
+static DIRECT: WordSet = WordSet::new(|| {
+    hashes(
+        "patient pt client attending pcp radiologist surgeon cardiologist technologist physician provider resident \
+         nurse pharmacist oncologist therapist",
+    )
+});
 
 /// Words that a name may follow and that say little.
-const LEADERS: &str =
-    "by for with w from to between like and both re member recipient caregiver informed via cc see per";
+static LEADERS: WordSet = WordSet::new(|| {
+    hashes(
+        "by for with w from to between like and both re member recipient caregiver informed via cc see per",
+    )
+});
+
+/// Words before a name that somebody is introduced by.
+static INTRODUCERS: WordSet = WordSet::new(|| hashes("am im called nicknamed nickname by is"));
 
 /// Finds names in the tokens of one text.
 pub(crate) struct Names<'s> {
@@ -62,8 +71,18 @@ impl<'s> Names<'s> {
             .map_or_else(String::new, |token| fold(&self.text[token.range()]))
     }
 
+    /// Whether the word at `at` is one of `set`.
+    pub(super) fn among(&self, at: usize, set: &WordSet) -> bool {
+        self.words.get(at).is_some_and(|word| set.has(word))
+    }
+
     pub(super) fn is(&self, at: usize, lists: Classes) -> bool {
         self.words.get(at).is_some_and(|word| word.classes.is(lists))
+    }
+
+    /// Letters of the folded word at `at`.
+    pub(super) fn length(&self, at: usize) -> u8 {
+        self.words.get(at).map_or(0, |word| word.length)
     }
 
     pub(super) fn case(&self, at: usize) -> Option<Case> {
@@ -105,7 +124,7 @@ impl<'s> Names<'s> {
             }
         }
         if self.is(at, Classes::RELATION) && matches!(between, " " | ", " | ": " | " (" | " - ") {
-            let linked = listed(LINKS, &self.folded(at + 1));
+            let linked = self.among(at + 1, &LINKS);
             if let Some(range) = self.run(at + 1 + usize::from(linked), Trust::Label) {
                 return Some(range);
             }
@@ -116,7 +135,7 @@ impl<'s> Names<'s> {
             return Some(range);
         }
         let led = is_colon(between) && !between.contains(['/', '=']) && between != "-"
-            || matches!(between, " " | "/ " | "/") && listed(LEADERS, &self.folded(at));
+            || matches!(between, " " | "/ " | "/") && self.among(at, &LEADERS);
         if led && let Some(range) = self.unknown(at + 1) {
             return Some(range);
         }
@@ -131,6 +150,9 @@ impl<'s> Names<'s> {
 
     /// A name behind `I'm`, `I am`, and behind `called '` or `goes by`, where even an ordinary word is one.
     fn introduced(&self, at: usize, between: &str) -> Option<Range<usize>> {
+        if !self.among(at, &INTRODUCERS) {
+            return None;
+        }
         let word = self.folded(at);
         let contracted = word == "im" && !self.text[self.tokens[at].range()].eq_ignore_ascii_case("im");
         let am = word == "am" && at > 0 && self.folded(at - 1) == "i";
@@ -174,7 +196,7 @@ impl<'s> Names<'s> {
             return self.run(at + 1, Trust::Label);
         }
         let next = self.folded(at + 1);
-        let linked = listed(LINKS, &next);
+        let linked = self.among(at + 1, &LINKS);
         if (linked || self.is(at + 1, Classes::LABEL)) && is_colon(self.gap_after(at + 1)) {
             return self.run(at + 2, Trust::Label);
         }
@@ -184,7 +206,7 @@ impl<'s> Names<'s> {
             return self.run(at + 2, if introduced { Trust::Label } else { Trust::Verb });
         }
         // `Patient Ann Example presents`, `PCP Example`.
-        if listed(DIRECT, &word) {
+        if self.among(at, &DIRECT) {
             self.run(at + 1, Trust::Verb)
         } else {
             None
@@ -257,7 +279,7 @@ impl<'s> Names<'s> {
         let mut found: Vec<&Range<usize>> = found.iter().collect();
         found.sort_by_key(|range| range.start);
         let written = |at: usize| matches!(self.case(at), Some(Case::Title | Case::Upper));
-        let mut parts: HashSet<String> = HashSet::new();
+        let mut parts: HashSet<u64> = HashSet::new();
         let mut next = 0;
         for (at, token) in self.tokens.iter().enumerate() {
             while found.get(next).is_some_and(|range| range.end <= token.start) {
@@ -265,9 +287,9 @@ impl<'s> Names<'s> {
             }
             let inside = found.get(next).is_some_and(|range| range.start <= token.start);
             if inside && written(at) && !self.is(at, Classes::COMMON.or(Classes::EPONYM).or(Classes::TITLE)) {
-                let word = self.folded(at);
-                if word.len() > 3 {
-                    parts.insert(word);
+                let word = &self.words[at];
+                if word.length > 3 {
+                    parts.insert(word.hash);
                 }
             }
         }
@@ -275,7 +297,7 @@ impl<'s> Names<'s> {
             return;
         }
         for (at, token) in self.tokens.iter().enumerate() {
-            if written(at) && parts.contains(&self.folded(at)) && !self.is_eponymous(at) {
+            if written(at) && parts.contains(&self.words[at].hash) && !self.is_eponymous(at) {
                 hits.push(Hit::found(token.range(), PhiClass::Name, Kind::Name));
             }
         }

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use regex_automata::Input;
 use regex_automata::meta::{BuildError, Regex};
 use regex_automata::util::captures::Captures;
+use regex_automata::{Anchored, Input};
 
 /// Patterns with what each of them means. Matches are sought from left to right; where several patterns match at one
 /// place, the first of the list wins.
@@ -41,10 +41,18 @@ impl<R: Copy> RuleSet<R> {
         let mut captures = self.regex.create_captures();
         let mut from = 0;
         while from < text.len() {
-            self.regex
-                .search_captures(&Input::new(text).range(from..), &mut captures);
-            let Some(found) = captures.get_match() else { break };
+            let Some(found) = self.regex.search(&Input::new(text).range(from..)) else {
+                break;
+            };
             let range = found.range();
+            captures.clear();
+            // Groups cost another look at the match, which most patterns are spared.
+            if self.regex.group_info().group_len(found.pattern()) > 1 {
+                let again = Input::new(text)
+                    .range(range.clone())
+                    .anchored(Anchored::Pattern(found.pattern()));
+                self.regex.search_captures(&again, &mut captures);
+            }
             let taken = self
                 .rules
                 .get(found.pattern().as_usize())

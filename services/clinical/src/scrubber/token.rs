@@ -55,32 +55,53 @@ fn is_mark(c: char) -> bool {
 
 /// The tokens of `text`, in order.
 pub(crate) fn tokens(text: &str) -> Vec<Token> {
+    let bytes = text.as_bytes();
     let mut tokens = Vec::with_capacity(text.len() / 5);
-    let mut chars = text.char_indices().peekable();
-    while let Some((start, first)) = chars.next() {
-        let digits = first.is_ascii_digit();
-        if !digits && (!is_letter(first) || is_mark(first)) {
+    let mut at = 0;
+    while let Some(&first) = bytes.get(at) {
+        let start = at;
+        if first.is_ascii_digit() {
+            at += bytes[start..].iter().take_while(|b| b.is_ascii_digit()).count();
+            tokens.push(Token {
+                start,
+                end: at,
+                case: Case::Digits,
+            });
             continue;
         }
-        let mut end = start + first.len_utf8();
-        while let Some(&(at, c)) = chars.peek() {
-            if digits != c.is_ascii_digit() || !(digits || is_letter(c)) {
-                let joined = c == '\'' && !digits && joins(&text[at + 1..], end - start);
-                if !joined {
-                    break;
-                }
+        if first.is_ascii() {
+            at += 1;
+            if !first.is_ascii_alphabetic() {
+                continue;
             }
-            end = at + c.len_utf8();
-            chars.next();
-        }
-        let case = if digits {
-            Case::Digits
         } else {
-            case(&text[start..end])
-        };
-        tokens.push(Token { start, end, case });
+            let c = char_at(text, at);
+            at += c.len_utf8();
+            if !is_letter(c) || is_mark(c) {
+                continue;
+            }
+        }
+        while let Some(&next) = bytes.get(at) {
+            if next.is_ascii_alphabetic() || next == b'\'' && joins(&text[at + 1..], at - start) {
+                at += 1;
+            } else if !next.is_ascii() && is_letter(char_at(text, at)) {
+                at += char_at(text, at).len_utf8();
+            } else {
+                break;
+            }
+        }
+        tokens.push(Token {
+            start,
+            end: at,
+            case: case(&text[start..at]),
+        });
     }
     tokens
+}
+
+/// The character that starts at byte `at`, which is a boundary within the text.
+fn char_at(text: &str, at: usize) -> char {
+    text.get(at..).and_then(|rest| rest.chars().next()).unwrap_or(' ')
 }
 
 /// Whether an apostrophe after a word of `before` bytes belongs to it: letters follow, and it is no possessive.
@@ -94,6 +115,22 @@ fn joins(after: &str, before: usize) -> bool {
 }
 
 fn case(word: &str) -> Case {
+    if word.is_ascii() {
+        let bytes = word.as_bytes();
+        let small = |b: &u8| b.is_ascii_lowercase();
+        return match bytes.first() {
+            Some(first) if first.is_ascii_uppercase() => {
+                if bytes.iter().any(small) {
+                    Case::Title
+                } else if bytes.iter().filter(|b| b.is_ascii_alphabetic()).count() > 1 {
+                    Case::Upper
+                } else {
+                    Case::Initial
+                }
+            }
+            _ => Case::Lower,
+        };
+    }
     let mut letters = word.chars().filter(|&c| is_letter(c) && !is_mark(c));
     let Some(first) = letters.next() else {
         return Case::Lower;

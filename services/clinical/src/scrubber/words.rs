@@ -1,5 +1,7 @@
 //! The words of one text, folded and looked up once for every rule that asks about them.
 
+use std::sync::LazyLock;
+
 use super::lexicon::{Classes, Lexicon, hash_of, is_placeholder};
 use super::token::{Case, Token, fold_into, tokens};
 
@@ -19,6 +21,30 @@ pub(crate) struct Word {
     pub case: Case,
     /// What stands before it.
     pub gap: Gap,
+}
+
+/// A few words, to be recognised by their hash.
+pub(crate) struct WordSet(LazyLock<Vec<u64>>);
+
+impl WordSet {
+    /// The set whose sorted hashes `list` returns ([`hashes`]).
+    pub(crate) const fn new(list: fn() -> Vec<u64>) -> Self {
+        Self(LazyLock::new(list))
+    }
+
+    pub(crate) fn has(&self, word: &Word) -> bool {
+        word.case != Case::Digits && self.0.binary_search(&word.hash).is_ok()
+    }
+}
+
+/// The sorted hashes of the words of `list`, which blanks separate.
+pub(crate) fn hashes(list: &str) -> Vec<u64> {
+    let mut hashes: Vec<u64> = list
+        .split_ascii_whitespace()
+        .map(|word| hash_of(word.as_bytes()))
+        .collect();
+    hashes.sort_unstable();
+    hashes
 }
 
 /// What stands between two list: words, by its most telling character.
