@@ -198,7 +198,7 @@ impl Scrubber {
         let mut hits = self.found_by_rules(&words, known, names);
         tagged::find(&self.tagger, &self.lexicon, &words, &mut hits);
         let mut hits = hit::resolve(text, hits);
-        extend::without_countries(&self.wide, &words, &mut hits);
+        extend::without_wide(&self.wide, &words, &mut hits);
         extend::extend(&words, &mut hits);
         hits
     }

@@ -28,9 +28,9 @@ fn is_kind(name: &str) -> bool {
 /// Capitalised words before a kind that are no part of the facility's name.
 const GRAMMAR: &str = "a an and at by from in of our the their this to";
 
-/// Drops finds that are the name of a state, a country or a continent, where no part of an address stands beside them:
-/// a journey belongs to the history, and Safe Harbor leaves both (45 CFR 164.514(b)(2)(i)(B)).
-pub(super) fn without_countries(wide: &Wide, words: &Words<'_>, hits: &mut Vec<Hit>) {
+/// Drops finds that are the name of a state, a country or a continent, and lone digits that the tagger took for an address, where
+/// no part of an address stands beside them: a journey belongs to the history, and Safe Harbor leaves both (45 CFR 164.514(b)(2)(i)(B)).
+pub(super) fn without_wide(wide: &Wide, words: &Words<'_>, hits: &mut Vec<Hit>) {
     let beside = |left: Option<&Hit>, right: Option<&Hit>| {
         left.zip(right).is_some_and(|(left, right)| {
             left.class == PhiClass::Location
@@ -54,7 +54,8 @@ pub(super) fn without_countries(wide: &Wide, words: &Words<'_>, hits: &mut Vec<H
                     true
                 }
                 PhiClass::Location => {
-                    wide.is_wide(&words.text[hit.range.clone()])
+                    let number = hit.finder == Finder::Tagger && hit.range.len() == 1;
+                    (number || wide.is_wide(&words.text[hit.range.clone()]))
                         && !beside(at.checked_sub(1).and_then(|before| hits.get(before)), Some(hit))
                         && !beside(Some(hit), hits.get(at + 1))
                 }

@@ -7,7 +7,7 @@ use super::lexicon::{Classes, Lexicon};
 use super::redaction::Finder;
 use super::tagger::{Tag, Tagged, Tagger, is_term};
 use super::token::{Case, fold};
-use super::words::{Gap, Words};
+use super::words::{Gap, WordSet, Words, hashes};
 use crate::PhiClass;
 
 /// What `hits` say about every word.
@@ -111,6 +111,7 @@ fn is_organism(words: &Words<'_>, at: usize) -> bool {
 /// Small parts that belong to what stands around them: `van der` between two names, an initial beside one, `Jr` behind
 /// one, `de la` within a place.
 fn complete(words: &Words<'_>, tags: &mut [Tag]) {
+    strangers(words, tags);
     let near = |at: usize| {
         words.list.get(at).is_some_and(|word| {
             matches!(
@@ -203,6 +204,49 @@ fn complete(words: &Words<'_>, tags: &mut [Tag]) {
             && is_initial(words, at - 1)
         {
             tags[at - 1] = Tag::Name;
+        }
+    }
+}
+
+/// Words that a sentence goes on with behind a person's name.
+static CONTINUES: WordSet = WordSet::new(|| {
+    hashes(
+        "agreed agrees and asked at called came denied denies for from had has in is of on presented presents reported reports said says states to was went who with",
+    )
+});
+
+/// Two words side by side, written like a name, which no list of words knows: what is not provably something else is a name
+/// (the inverted list of Philter, Norgeot et al. 2020).
+fn strangers(words: &Words<'_>, tags: &mut [Tag]) {
+    let lists = Classes::COMMON
+        .or(Classes::ENGLISH)
+        .or(Classes::CLINICAL)
+        .or(Classes::TITLE)
+        .or(Classes::CREDENTIAL)
+        .or(Classes::LABEL)
+        .or(Classes::EPONYM)
+        .or(Classes::EPONYM_NOUN)
+        .or(Classes::WIDE)
+        .or(Classes::PLACE);
+    let strange = |at: usize| {
+        words
+            .list
+            .get(at)
+            .is_some_and(|word| word.case == Case::Title && word.length > 4 && !word.classes.is(lists))
+    };
+    for at in 1..tags.len() {
+        let pair = words.list[at].gap == Gap::Blank && strange(at - 1) && strange(at);
+        // A thing's name goes on with its noun (`Weibel Palade bodies`); a person's stops, or a sentence goes on.
+        let stops = || {
+            words.list.get(at + 1).is_none_or(|word| match word.gap {
+                Gap::Blank => CONTINUES.has(word),
+                Gap::Quote | Gap::Hyphen | Gap::Nothing => false,
+                _ => true,
+            })
+        };
+        if pair && tags[at - 1] == Tag::Other && tags[at] == Tag::Other && stops() {
+            tags[at - 1] = Tag::Name;
+            tags[at] = Tag::Name;
         }
     }
 }

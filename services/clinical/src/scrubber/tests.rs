@@ -301,6 +301,15 @@ fn organisms_stay_beside_names() {
 }
 
 #[test]
+fn two_strangers_side_by_side_are_a_name() {
+    assert_eq!(taken("Vrabelgo Zholtaku was seen"), ["Vrabelgo Zholtaku"]);
+    // A term that no list has goes on with its noun.
+    for text in ["The Vrabelgo Zholtaku screw", "Vrabelgo Zholtaku's solution", "Vrabelgo"] {
+        assert_eq!(taken(text), Vec::<&str>::new(), "{text}");
+    }
+}
+
+#[test]
 fn what_belongs_to_a_find_goes_with_it() {
     for (text, wanted) in [
         ("signed by Thora Ferncastle MD today", "Thora Ferncastle MD"),
