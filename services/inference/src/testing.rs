@@ -195,6 +195,8 @@ fn card() -> ModelCard {
         metrics: None,
         licence: "none".into(),
         evaluation_only: true,
+        revision: None,
+        source_attributes: None,
     }
 }
 
