@@ -128,7 +128,7 @@ impl Base {
 }
 
 /// Names and shapes of every tensor that a BERT of this configuration has.
-fn expected_tensors(config: &Config) -> Vec<(String, Vec<usize>)> {
+pub(crate) fn expected_tensors(config: &Config) -> Vec<(String, Vec<usize>)> {
     let (width, inner) = (config.hidden_size, config.intermediate_size);
     let mut tensors: Vec<(String, Vec<usize>)> = vec![
         (

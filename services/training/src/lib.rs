@@ -20,10 +20,14 @@
 mod activation;
 mod attention;
 mod base;
+mod baseline;
 mod calibration;
+mod checkpoint;
+pub mod cleaning;
 mod corpus;
 mod dropout;
 mod evaluation;
+mod import;
 mod linear;
 pub mod metrics;
 mod model;
@@ -38,8 +42,10 @@ mod slice;
 mod testing;
 
 pub use base::{Base, BaseError};
+pub use checkpoint::{Checkpoint, CheckpointError, Format, PickleError};
 pub use corpus::{Corpus, CorpusError, LabelledNote};
-pub use evaluation::{EvaluateError, evaluate};
+pub use evaluation::{Comparison, Confusion, EvaluateError, Evaluation, compare, evaluate};
+pub use import::{Agreement, Casing, Import, ImportError, Vectors};
 pub use model::ModelError;
 pub use options::{NotATarget, Options, Target};
 pub use packing::{Description, PackError, Run, Source};

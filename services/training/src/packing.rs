@@ -5,7 +5,7 @@ use std::path::Path;
 use clinical::{ModelDigest, NotAProbability, Probability};
 use inference::{
     BaseModel, FindingLabel, LabelSet, Metrics, ModelCard, OperatingPoint, Package, PackageError,
-    TrainingData,
+    SourceAttributes, TrainingData,
 };
 use serde::Deserialize;
 
@@ -36,6 +36,9 @@ pub struct Description {
     pub base: Source,
     /// The labelled notes.
     pub training_data: Source,
+    /// The 31 source attributes of 45 CFR 170.315(b)(11)(iv)(B), as far as they are known.
+    #[serde(default)]
+    pub source_attributes: Option<SourceAttributes>,
 }
 
 /// Something that others made.
@@ -80,6 +83,8 @@ pub struct Run<'a> {
     pub licence: &'a str,
     /// The command that makes it again.
     pub command: &'a str,
+    /// Revision of the source of the program that runs, where it is known.
+    pub revision: Option<&'a str>,
 }
 
 impl Run<'_> {
@@ -167,6 +172,8 @@ impl Run<'_> {
             metrics,
             licence: said.licence.clone(),
             evaluation_only: said.evaluation_only,
+            revision: self.revision.map(str::to_owned),
+            source_attributes: said.source_attributes.clone(),
         })
     }
 }
@@ -195,6 +202,7 @@ mod tests {
             evaluation_only: true,
             base: source.clone(),
             training_data: source,
+            source_attributes: None,
         }
     }
 
@@ -233,6 +241,7 @@ mod tests {
             description: &description,
             licence: "No licence.",
             command: "cargo test",
+            revision: Some("a revision"),
         };
         let path = folder.path().join("model");
         let digest = run.pack(None, &path)?;
