@@ -1,8 +1,11 @@
 //! `countersign model`: train, evaluate and look at a packed model.
 
+mod import;
+mod predict;
 mod print;
 mod reports;
 mod settings;
+mod signing;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -10,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use inference::{Engine, EngineOptions, LoadError, Metrics};
+use inference::{Engine, EngineOptions, LoadError, Metrics, Trust};
 use seal::Digest;
 use training::{
     Base, BaseError, Corpus, CorpusError, Description, EvaluateError, LabelledNote, PackError, Progress, Run,
@@ -35,7 +38,19 @@ pub enum ModelCommand {
     Train(Box<TrainArgs>),
     /// Measure a packed model on labelled reports
     Evaluate(EvaluateArgs),
-    /// Check a packed model's digests and print its card
+    /// Print what a packed model says about each report of a file
+    Predict(predict::PredictArgs),
+    /// Bring a BERT of Hugging Face's layout into the form that `model train` starts from
+    ///
+    /// Reads model.safetensors in f32, f16 or bf16, and pytorch_model.bin as a zip file or in the format before 2020,
+    /// with or without a prefix before the names. The pickle inside is read by a reader that builds numbers and names
+    /// alone: nothing in the file is run.
+    Import(import::ImportArgs),
+    /// Make a key that signs models
+    Key(signing::KeyArgs),
+    /// Sign a packed model: those who serve it check the signature
+    Sign(signing::SignArgs),
+    /// Check a packed model's signature and digests, and print its card
     Info(InfoArgs),
 }
 
@@ -65,16 +80,54 @@ pub struct TrainArgs {
     /// Folder to write; a packed model that is there is replaced
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
+    /// Sign the packed model with this secret key, as `model key` makes it; without it, `model sign` does so later
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Revision of this program's source, for the card; `./countersign` sets it
+    #[arg(long, env = "COUNTERSIGN_REVISION", hide = true)]
+    revision: Option<String>,
     #[command(flatten)]
     settings: Settings,
+}
+
+/// Which packed model, and whose.
+#[derive(Args, Default)]
+pub struct ModelSource {
+    /// Folder of a packed model; without it the one that came with this program
+    #[arg(long, env = "COUNTERSIGN_MODEL", value_name = "FOLDER")]
+    model: Option<PathBuf>,
+    /// Public keys whose models are trusted, one a line; without it the one of this project
+    #[arg(long, env = "COUNTERSIGN_MODEL_KEYS", value_name = "FILE")]
+    model_keys: Option<PathBuf>,
+    /// Read a model that nobody trusted signed: its digests are checked all the same
+    #[arg(long)]
+    unsigned: bool,
+}
+
+impl ModelSource {
+    fn folder(&self) -> PathBuf {
+        self.model.clone().unwrap_or_else(crate::model::bundled)
+    }
+
+    /// Loads the model after checking its signature.
+    fn load(&self) -> Result<Engine, ModelCliError> {
+        let folder = self.folder();
+        let keys = crate::model::trusted(self.model_keys.as_deref())?;
+        let trust = if self.unsigned {
+            Trust::Anybody
+        } else {
+            Trust::SignedBy(&keys)
+        };
+        Engine::load_trusted(&folder, trust, EngineOptions::default())
+            .map_err(|error| ModelCliError::Load(folder, error))
+    }
 }
 
 /// Arguments of `model evaluate`.
 #[derive(Args)]
 pub struct EvaluateArgs {
-    /// Folder of a packed model; without it the one that came with this program
-    #[arg(long, env = "COUNTERSIGN_MODEL", value_name = "FOLDER")]
-    model: Option<PathBuf>,
+    #[command(flatten)]
+    source: ModelSource,
     /// Labelled reports: CSV with the columns Problems, findings, impression, as `model train` reads them
     #[arg(long, value_name = "FILE")]
     csv: PathBuf,
@@ -86,9 +139,8 @@ pub struct EvaluateArgs {
 /// Arguments of `model info`.
 #[derive(Args)]
 pub struct InfoArgs {
-    /// Folder of a packed model; without it the one that came with this program
-    #[arg(long, env = "COUNTERSIGN_MODEL", value_name = "FOLDER")]
-    model: Option<PathBuf>,
+    #[command(flatten)]
+    source: ModelSource,
     /// Print the card as JSON
     #[arg(long)]
     json: bool,
@@ -137,6 +189,27 @@ pub enum ModelCliError {
     /// The model cannot be measured.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
+    /// The keys of models cannot be read.
+    #[error(transparent)]
+    Keys(#[from] crate::model::ModelError),
+    /// A name or key was refused.
+    #[error(transparent)]
+    Key(#[from] seal::KeyError),
+    /// A file is no secret key.
+    #[error("{} holds no secret key as `countersign model key` makes it", .0.display())]
+    Secret(PathBuf),
+    /// A file cannot be written.
+    #[error("cannot write {}", .0.display())]
+    Write(PathBuf, #[source] io::Error),
+    /// An encoder cannot be imported.
+    #[error(transparent)]
+    Import(#[from] training::ImportError),
+    /// An imported encoder does not compute what its reference does.
+    #[error("the encoder differs from its reference by {0:.1e}")]
+    Disagrees(f64),
+    /// The model could not score a report.
+    #[error(transparent)]
+    Score(#[from] inference::ScoreError),
     /// Standard output is closed, or JSON cannot be written.
     #[error("cannot write the answer")]
     Output(#[from] io::Error),
@@ -150,6 +223,10 @@ pub fn run(command: ModelCommand) -> Result<(), ModelCliError> {
     let done = match command {
         ModelCommand::Train(args) => train(&args),
         ModelCommand::Evaluate(args) => evaluate(&args),
+        ModelCommand::Predict(args) => predict::run(&args),
+        ModelCommand::Import(args) => import::run(&args),
+        ModelCommand::Key(args) => signing::key(&args),
+        ModelCommand::Sign(args) => signing::sign(&args),
         ModelCommand::Info(args) => info(&args),
     };
     match done {
@@ -159,7 +236,7 @@ pub fn run(command: ModelCommand) -> Result<(), ModelCliError> {
 }
 
 fn evaluate(args: &EvaluateArgs) -> Result<(), ModelCliError> {
-    let engine = load(args.model.as_deref())?;
+    let engine = args.source.load()?;
     let notes = reports::read(&args.csv)?;
     let metrics = measure(&engine, &notes, &args.csv)?;
     let mut out = io::stdout().lock();
@@ -176,7 +253,7 @@ fn evaluate(args: &EvaluateArgs) -> Result<(), ModelCliError> {
 }
 
 fn info(args: &InfoArgs) -> Result<(), ModelCliError> {
-    let engine = load(args.model.as_deref())?;
+    let engine = args.source.load()?;
     let mut out = io::stdout().lock();
     if args.json {
         writeln!(
@@ -185,14 +262,17 @@ fn info(args: &InfoArgs) -> Result<(), ModelCliError> {
             serde_json::to_string_pretty(engine.card()).map_err(io::Error::from)?
         )?;
     } else {
-        print::card(&mut out, &engine)?;
+        let keys = crate::model::trusted(args.source.model_keys.as_deref())?;
+        let signer = inference::package_signer(&args.source.folder(), &keys);
+        print::card(&mut out, &engine, signer.ok().as_ref())?;
     }
     Ok(())
 }
 
-fn load(folder: Option<&Path>) -> Result<Engine, ModelCliError> {
-    let folder = folder.map_or_else(crate::model::bundled, Path::to_owned);
-    Engine::load(&folder, EngineOptions::default()).map_err(|error| ModelCliError::Load(folder, error))
+/// Loads a model that this process has packed.
+fn load_own(folder: &Path) -> Result<Engine, ModelCliError> {
+    Engine::load(folder, EngineOptions::default())
+        .map_err(|error| ModelCliError::Load(folder.to_owned(), error))
 }
 
 fn read_text(path: &Path) -> Result<String, ModelCliError> {
@@ -214,6 +294,8 @@ fn train(args: &TrainArgs) -> Result<(), ModelCliError> {
     let description: Description = toml::from_str(&read_text(&args.card)?)
         .map_err(|error| ModelCliError::Card(args.card.clone(), Box::new(error)))?;
     let licence = read_text(&args.licence)?;
+    // Read before hours of training, not after.
+    let signer = args.key.as_deref().map(signing::read).transpose()?;
     let base = Base::open(&args.base, Some(args.base_sha256))?;
     let dev = args.dev.as_deref().map(reports::read).transpose()?;
     let corpus = Corpus::new(&reports::read(&args.train)?, &base, &options)?;
@@ -261,11 +343,12 @@ fn train(args: &TrainArgs) -> Result<(), ModelCliError> {
         description: &description,
         licence: &licence,
         command: &command,
+        revision: args.revision.as_deref(),
     };
     let mut digest = run.pack(None, &args.out)?;
     if let (Some(path), Some(dev)) = (&args.dev, dev) {
         // Measured as it is served: from the packed files.
-        let engine = load(Some(&args.out))?;
+        let engine = load_own(&args.out)?;
         let metrics = measure(&engine, &dev, path)?;
         digest = run.pack(Some(metrics.clone()), &args.out)?;
         print::metrics(&mut out, engine.card(), &metrics)?;
@@ -276,6 +359,10 @@ fn train(args: &TrainArgs) -> Result<(), ModelCliError> {
         description.name,
         args.out.display()
     )?;
+    drop(out);
+    if let Some(signer) = signer {
+        signing::sign_with(&args.out, &signer)?;
+    }
     Ok(())
 }
 
@@ -349,7 +436,7 @@ mod tests {
             eprintln!("skipped: the Open-i reports are not on this machine");
             return Ok(());
         }
-        let engine = load(None)?;
+        let engine = ModelSource::default().load()?;
         let metrics = measure(&engine, &reports::read(&csv)?, &csv)?;
         assert_eq!(metrics.notes, 335);
         assert!(metrics.auroc > 0.986, "AUROC {}", metrics.auroc);

@@ -43,7 +43,11 @@ pub(super) fn metrics(out: &mut impl io::Write, card: &ModelCard, measured: &Met
 }
 
 /// A card for a terminal.
-pub(super) fn card(out: &mut impl io::Write, engine: &Engine) -> io::Result<()> {
+pub(super) fn card(
+    out: &mut impl io::Write,
+    engine: &Engine,
+    signer: Option<&seal::VerifyingKey>,
+) -> io::Result<()> {
     let card = engine.card();
     writeln!(out, "{}", card.title())?;
     writeln!(out, "{}", card.summary)?;
@@ -55,6 +59,13 @@ pub(super) fn card(out: &mut impl io::Write, engine: &Engine) -> io::Result<()> 
         .collect();
     for (name, value) in [
         ("digest", engine.digest().to_string()),
+        (
+            "signed by",
+            signer.map_or_else(
+                || "nobody who is trusted here".to_owned(),
+                |key| format!("{} ({:08x})", key.name(), u32::from_be_bytes(key.id())),
+            ),
+        ),
         ("use", card.intended_use.clone()),
         ("limits", card.limits.join("\n                ")),
         ("licence", card.licence.clone()),
