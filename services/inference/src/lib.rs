@@ -29,6 +29,7 @@ mod card;
 mod classifier;
 mod config;
 mod engine;
+mod isotonic;
 mod labels;
 mod legible;
 mod package;
@@ -45,6 +46,7 @@ pub use card::{
 };
 pub use config::{Activation, Config, ConfigError};
 pub use engine::{Engine, EngineOptions, LoadError};
+pub use isotonic::{Isotonic, NotIsotonic};
 pub use labels::{AbnormalPoint, FindingLabel, LabelSet, LabelSetError, OperatingPoint, SupportingLabel};
 pub use package::{Package, PackageError, Trust, package_signer, sign_package};
 pub use scores::{ScoreError, Scores, any_log_odds};

@@ -106,6 +106,7 @@ fn labels() -> LabelSet {
         }],
         window: 8,
         overlap: 2,
+        isotonic: None,
     }
 }
 

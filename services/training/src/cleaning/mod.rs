@@ -177,8 +177,8 @@ fn by_group(groups: &mut Groups, count: usize) -> Vec<Vec<usize>> {
     members.into_values().collect()
 }
 
-/// Looks at all rows, and says where each should go: texts that are empty, foreign, contradicted or copied are left out
-/// (what is nothing but boilerplate is only named: many a normal report is), and the others keep their part, or get one of the new parts, none of which shares a patient or a text, or near
+/// Looks at all rows, and says where each should go: texts that are empty, foreign or copied are left out, and so
+/// are rows whose labels are not those of more than half of the copies of their text (what is nothing but boilerplate is only named: many a normal report is), and the others keep their part, or get one of the new parts, none of which shares a patient or a text, or near
 /// copies, with another.
 #[must_use]
 pub fn examine(rows: &[Row], options: &CleaningOptions) -> (Findings, Vec<Place>) {
@@ -270,15 +270,16 @@ pub fn examine(rows: &[Row], options: &CleaningOptions) -> (Findings, Vec<Place>
     }
     let mut reasons: Vec<Option<&'static str>> = vec![None; rows.len()];
     for group in &copies {
-        let contradicted = conflicting(rows, group);
-        for (place, &at) in group.iter().enumerate() {
+        let kept = majority(rows, group);
+        let mut first = true;
+        for &at in group {
             reasons[at] = if empty[at] {
                 Some("empty")
             } else if foreign[at].is_some() {
                 Some("another language")
-            } else if contradicted {
-                Some("labels contradict one another")
-            } else if place > 0 {
+            } else if kept.as_ref() != Some(&label_set(&rows[at])) {
+                Some("labels contradict those of its copies")
+            } else if !std::mem::take(&mut first) {
                 Some("copy")
             } else {
                 None
@@ -334,10 +335,27 @@ fn new_parts(
     parts
 }
 
+fn label_set(row: &Row) -> BTreeSet<&str> {
+    row.labels.iter().map(String::as_str).collect()
+}
+
 /// Whether rows of one text have other labels.
 fn conflicting(rows: &[Row], group: &[usize]) -> bool {
-    let set = |at: &usize| rows[*at].labels.iter().collect::<BTreeSet<_>>();
-    group.windows(2).any(|pair| set(&pair[0]) != set(&pair[1]))
+    group
+        .windows(2)
+        .any(|pair| label_set(&rows[pair[0]]) != label_set(&rows[pair[1]]))
+}
+
+/// The labels that more than half of the rows of one text have.
+fn majority<'a>(rows: &'a [Row], group: &[usize]) -> Option<BTreeSet<&'a str>> {
+    let mut votes: BTreeMap<BTreeSet<&str>, usize> = BTreeMap::new();
+    for &at in group {
+        *votes.entry(label_set(&rows[at])).or_default() += 1;
+    }
+    votes
+        .into_iter()
+        .find(|(_, votes)| 2 * votes > group.len())
+        .map(|(labels, _)| labels)
 }
 
 fn counts(rows: &[Row], tokens: &[Vec<&str>], least: usize, found: &mut Findings) {

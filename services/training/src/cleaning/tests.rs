@@ -66,7 +66,7 @@ fn each_kind_of_trouble_is_found_and_named() {
         .iter()
         .map(|place| place.as_ref().map_or_else(|reason| *reason, String::as_str))
         .collect();
-    let conflict = "labels contradict one another";
+    let conflict = "labels contradict those of its copies";
     assert_eq!(
         said,
         [
@@ -85,6 +85,22 @@ fn each_kind_of_trouble_is_found_and_named() {
         found.left_out.values().sum::<usize>() + found.parts.values().sum::<usize>(),
         9
     );
+}
+
+#[test]
+fn the_majority_of_the_copies_is_right_and_a_draw_is_nobodys() {
+    let rows: Vec<Row> = [("a", "edema"), ("b", "normal"), ("c", "normal"), ("d", "normal")]
+        .map(|(uid, label)| row(uid, "", "train", &story(0), &[label]))
+        .to_vec();
+    let (found, places) = examine(&rows, &CleaningOptions::default());
+    assert_eq!(found.conflicts, [["a", "b", "c", "d"]]);
+    let conflict = Err("labels contradict those of its copies");
+    assert_eq!(
+        places,
+        [conflict.clone(), Ok("train".to_owned()), Err("copy"), Err("copy")]
+    );
+    let (_, draw) = examine(&rows[..2], &CleaningOptions::default());
+    assert_eq!(draw, [conflict.clone(), conflict]);
 }
 
 #[test]

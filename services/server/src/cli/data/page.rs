@@ -199,7 +199,7 @@ fn tables(found: &Findings, skipped: usize) -> Vec<Table> {
         ),
         table(
             "Contradicting labels",
-            "The same text with other labels: all of its rows are left out.",
+            "The same text with other labels: the labels of more than half of the rows stay, the other rows are left out.",
             ["Rows", "Count"],
             groups(&found.conflicts),
         ),

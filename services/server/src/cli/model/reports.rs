@@ -34,10 +34,10 @@ impl Table {
             .position(|header| header.trim().eq_ignore_ascii_case(column))
     }
 
-    fn column(&self, column: &'static str) -> Result<usize, ModelCliError> {
+    fn column(&self, column: &str) -> Result<usize, ModelCliError> {
         self.position(column).ok_or_else(|| ModelCliError::Column {
             path: self.path.clone(),
-            column,
+            column: column.to_owned(),
         })
     }
 
@@ -76,17 +76,40 @@ fn scrubber() -> Scrubber {
     Scrubber::new(seal::MacKey::new(Digest::of(b"countersign model").as_bytes()))
 }
 
+/// Labelled reports and how they are named and grouped.
+pub(super) struct Labelled {
+    pub(super) notes: Vec<LabelledNote>,
+    /// The uid of each, or its row's number from 1.
+    pub(super) uids: Vec<String>,
+    /// Columns to group by, with each report's value.
+    pub(super) groups: Vec<(String, Vec<String>)>,
+}
+
 /// Reads labelled reports and takes the patients out. The text is findings and impression with a blank between.
-pub(super) fn read(path: &Path) -> Result<Vec<LabelledNote>, ModelCliError> {
+pub(super) fn read(path: &Path) -> Result<Labelled, ModelCliError> {
+    read_by(path, &[])
+}
+
+/// The same, with the values of some columns.
+pub(super) fn read_by(path: &Path, by: &[String]) -> Result<Labelled, ModelCliError> {
     let table = Table::open(path)?;
     let (problems, findings, impression) = (
         table.column("Problems")?,
         table.column("findings")?,
         table.column("impression")?,
     );
+    let uid = table.position("uid");
+    let columns = by
+        .iter()
+        .map(|by| table.column(by))
+        .collect::<Result<Vec<_>, _>>()?;
     let scrubber = scrubber();
-    let mut notes = Vec::new();
-    for record in table.records() {
+    let mut labelled = Labelled {
+        notes: Vec::new(),
+        uids: Vec::new(),
+        groups: by.iter().map(|by| (by.clone(), Vec::new())).collect(),
+    };
+    for (number, record) in (1_usize..).zip(table.records()) {
         let record = record?;
         let text = text(&record, findings, impression);
         let problems = field(&record, problems);
@@ -95,7 +118,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<LabelledNote>, ModelCliError> {
         }
         let abnormal = !problems.eq_ignore_ascii_case("normal");
         let terms = problems.split(';').map(str::trim);
-        notes.push(LabelledNote {
+        labelled.notes.push(LabelledNote {
             note: scrubber.scrub(&text, &Known::default()).note,
             abnormal,
             findings: terms
@@ -103,8 +126,14 @@ pub(super) fn read(path: &Path) -> Result<Vec<LabelledNote>, ModelCliError> {
                 .map(Label::new)
                 .collect(),
         });
+        labelled
+            .uids
+            .push(uid.map_or_else(|| number.to_string(), |at| field(&record, at).to_owned()));
+        for ((_, values), &at) in labelled.groups.iter_mut().zip(&columns) {
+            values.push(field(&record, at).to_owned());
+        }
     }
-    Ok(notes)
+    Ok(labelled)
 }
 
 /// Reads every row, labelled or not, and takes the patients out: the row's uid (its number from 1 where there is no
@@ -134,7 +163,7 @@ mod tests {
     fn read_csv(csv: &str) -> Result<Vec<LabelledNote>, ModelCliError> {
         let file = tempfile::NamedTempFile::new().expect("a file");
         fs::write(file.path(), csv).expect("writable");
-        read(file.path())
+        Ok(read(file.path())?.notes)
     }
 
     #[test]
@@ -151,6 +180,25 @@ mod tests {
         assert!(notes[0].findings.is_empty() && notes[1].abnormal);
         assert_eq!(notes[1].findings, [Label::new("Edema"), Label::new("Nodule")]);
         assert_eq!(notes[1].note.text(), "Edema and a nodule.");
+        Ok(())
+    }
+
+    #[test]
+    fn reports_keep_their_names_and_groups() -> Result<(), ModelCliError> {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let csv =
+            "uid,sex,Problems,findings,impression\na,F,normal,Clear.,\nb,M,,Text.,\nc,M,Edema,Edema.,\n";
+        fs::write(file.path(), csv).expect("writable");
+        let labelled = read_by(file.path(), &["sex".to_owned()])?;
+        assert_eq!(labelled.uids, ["a", "c"]);
+        assert_eq!(
+            labelled.groups,
+            [("sex".to_owned(), vec!["F".to_owned(), "M".to_owned()])]
+        );
+        assert!(matches!(
+            read_by(file.path(), &["site".to_owned()]),
+            Err(ModelCliError::Column { column, .. }) if column == "site"
+        ));
         Ok(())
     }
 
@@ -176,10 +224,7 @@ mod tests {
         );
         assert!(matches!(
             numbered("uid,impression\n1,One.\n"),
-            Err(ModelCliError::Column {
-                column: "findings",
-                ..
-            })
+            Err(ModelCliError::Column { column, .. }) if column == "findings"
         ));
         Ok(())
     }
@@ -189,10 +234,7 @@ mod tests {
         let missing = read_csv("uid,findings,impression\n1,a,b\n");
         assert!(matches!(
             missing,
-            Err(ModelCliError::Column {
-                column: "Problems",
-                ..
-            })
+            Err(ModelCliError::Column { column, .. }) if column == "Problems"
         ));
         let Err(ragged) = read_csv("Problems,findings,impression\nnormal,secret\n") else {
             panic!("a short row was read");
