@@ -44,7 +44,7 @@ pub struct ModelCard {
     pub revision: Option<String>,
     /// The source attributes of a predictive decision support intervention; cards of version 1.0 do not say them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source_attributes: Option<SourceAttributes>,
+    pub source_attributes: Option<Box<SourceAttributes>>,
 }
 
 impl ModelCard {

@@ -211,9 +211,9 @@ pub fn package_signer(folder: &Path, keys: &[VerifyingKey]) -> Result<VerifyingK
 /// [`PackageError`] when the files do not verify, or the signature cannot be written.
 pub fn sign_package(folder: &Path, signer: &Signer) -> Result<ModelDigest, PackageError> {
     let files = Files::read(folder, Trust::Anybody)?;
-    let signed = note::sign(&statement(*files.digest.get()), signer);
+    let text = note::sign(&statement(*files.digest.get()), signer);
     let path = folder.join(SIGNATURE);
-    fs::write(&path, signed).map_err(access(&path))?;
+    fs::write(&path, text).map_err(access(&path))?;
     Ok(files.digest)
 }
 

@@ -167,7 +167,9 @@ fn regress(rows: &[SparseRow], targets: &[bool], terms: usize) -> Vec<f64> {
         }
         if let Some((_, change, inverse)) = history.back() {
             let scale = 1.0 / (inverse * dot(change, change));
-            direction.iter_mut().for_each(|direction| *direction *= scale);
+            for direction in &mut direction {
+                *direction *= scale;
+            }
         }
         for ((step, change, inverse), share) in history.iter().zip(shares.into_iter().rev()) {
             let back = inverse * dot(change, &direction);

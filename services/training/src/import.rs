@@ -18,8 +18,11 @@ use crate::model::{Model, ModelError, Tokens};
 use crate::options::Options;
 use crate::slice;
 
+/// Makes a value of JSON, which no constant can hold.
+type Preset = fn() -> Value;
+
 /// Values of `config.json` that older models leave out; these are the defaults of transformers' `BertConfig`.
-const DEFAULTS: [(&str, fn() -> Value); 4] = [
+const DEFAULTS: [(&str, Preset); 4] = [
     ("layer_norm_eps", || json!(1e-12)),
     ("pad_token_id", || json!(0)),
     ("type_vocab_size", || json!(2)),

@@ -38,7 +38,7 @@ pub struct Description {
     pub training_data: Source,
     /// The 31 source attributes of 45 CFR 170.315(b)(11)(iv)(B), as far as they are known.
     #[serde(default)]
-    pub source_attributes: Option<SourceAttributes>,
+    pub source_attributes: Option<Box<SourceAttributes>>,
 }
 
 /// Something that others made.

@@ -289,10 +289,13 @@ fn drawn(seed: u64, kind: u8, number: u32) -> StdRng {
     StdRng::from_seed(*digest.as_bytes())
 }
 
+/// The examples of each batch of an epoch, by their numbers.
+type Batches = Vec<Vec<usize>>;
+
 /// The batches of each epoch, and how many there are.
-fn plan(corpus: &Corpus, options: &Options) -> Result<(Vec<Vec<Vec<usize>>>, u32), TrainError> {
+fn plan(corpus: &Corpus, options: &Options) -> Result<(Vec<Batches>, u32), TrainError> {
     let difficulty = (options.curriculum > 0).then(|| curriculum::difficulty(&corpus.train));
-    let epochs: Vec<Vec<Vec<usize>>> = (0..options.epochs)
+    let epochs: Vec<Batches> = (0..options.epochs)
         .map(|epoch| {
             let mut random = drawn(options.seed, 1, epoch);
             let order = match &difficulty {
@@ -390,10 +393,10 @@ pub fn train_with(
         best: Vec::new(),
         losses: Vec::new(),
     };
-    if let Some(checkpoints) = checkpoints {
-        if let Some(state) = State::read(checkpoints.folder, &stand.facts.run)? {
-            stand.take_up(state, &mut optimizer)?;
-        }
+    if let Some(checkpoints) = checkpoints
+        && let Some(state) = State::read(checkpoints.folder, &stand.facts.run)?
+    {
+        stand.take_up(state, &mut optimizer)?;
     }
     let writer = checkpoints.map(Writer::start).transpose()?;
     let mut step = 0;
@@ -424,11 +427,11 @@ pub fn train_with(
                 let quality = quality(&rows, &corpus.held_out, 1 + corpus.labels().len());
                 stand.epoch(quality, options.patience > 0, &optimizer)?;
             }
-            if let Some(writer) = writer.as_ref().filter(|writer| last || writer.is_due(step)) {
-                if !writer.offer(stand.state(&optimizer)?) {
-                    // It has ended, and says why when it is asked to finish.
-                    break 'run;
-                }
+            if let Some(writer) = writer.as_ref().filter(|writer| last || writer.is_due(step))
+                && !writer.offer(stand.state(&optimizer)?)
+            {
+                // It has ended, and says why when it is asked to finish.
+                break 'run;
             }
             observe(Progress {
                 step,
@@ -565,7 +568,9 @@ fn finish(
         Calibration::Isotonic => calibration::isotonic(&stacked, &abnormal, &copies),
     };
     if let Some(isotonic) = &isotonic {
-        stacked.iter_mut().for_each(|p| *p = isotonic.bend(*p));
+        for p in &mut stacked {
+            *p = isotonic.bend(*p);
+        }
     }
     let threshold = match options.sensitivity {
         None => 0.5,

@@ -125,6 +125,10 @@ pub struct Line {
     pub name: String,
     /// Its points as SVG writes them.
     pub points: String,
+    /// Where its key begins, and the name in it.
+    pub key_x: usize,
+    /// Where the name begins.
+    pub name_x: usize,
 }
 
 /// Curves over the same axes.
@@ -160,8 +164,11 @@ impl Curves {
         };
         let lines = lines
             .into_iter()
-            .map(|(name, points)| Line {
+            .enumerate()
+            .map(|(at, (name, points))| Line {
                 name,
+                key_x: 50 + at * 145,
+                name_x: 68 + at * 145,
                 points: points
                     .iter()
                     .map(|&(a, b)| {
@@ -185,18 +192,6 @@ impl Curves {
             y_high: number(y.1),
             lines,
         }
-    }
-
-    /// Where the key of a line begins.
-    #[must_use]
-    pub fn key_x(&self, at: &usize) -> usize {
-        50 + at * 145
-    }
-
-    /// Where its name begins.
-    #[must_use]
-    pub fn key_text_x(&self, at: &usize) -> usize {
-        self.key_x(at) + 18
     }
 }
 

@@ -34,7 +34,7 @@ pub enum ModelCommand {
     Predict(predict::PredictArgs),
     /// Bring a BERT of Hugging Face's layout into the form that `model train` starts from
     ///
-    /// Reads model.safetensors in f32, f16 or bf16, and pytorch_model.bin as a zip file or in the format before 2020,
+    /// Reads `model.safetensors` in f32, f16 or bf16, and `pytorch_model.bin` as a zip file or in the format before 2020,
     /// with or without a prefix before the names. The pickle inside is read by a reader that builds numbers and names
     /// alone: nothing in the file is run.
     Import(import::ImportArgs),

@@ -199,7 +199,7 @@ impl Machine<'_> {
                 b'X' | 0x8c | b'U' | b'T' => self.string(code)?,
                 b')' => self.push(Value::Tuple(Vec::new()))?,
                 b't' => {
-                    let items = self.to_mark()?;
+                    let items = self.pop_to_mark()?;
                     self.push(Value::Tuple(items))?;
                 }
                 0x85..=0x87 => {
@@ -213,7 +213,7 @@ impl Machine<'_> {
                     self.append(&[item])?;
                 }
                 b'e' => {
-                    let items = self.to_mark()?;
+                    let items = self.pop_to_mark()?;
                     self.append(&items)?;
                 }
                 b's' => {
@@ -221,7 +221,7 @@ impl Machine<'_> {
                     self.insert(&pair)?;
                 }
                 b'u' => {
-                    let pairs = self.to_mark()?;
+                    let pairs = self.pop_to_mark()?;
                     self.insert(&pairs)?;
                 }
                 b'q' | b'r' | 0x94 => self.remember(code)?,
@@ -299,7 +299,7 @@ impl Machine<'_> {
         Ok(items)
     }
 
-    fn to_mark(&mut self) -> Result<Vec<Id>, PickleError> {
+    fn pop_to_mark(&mut self) -> Result<Vec<Id>, PickleError> {
         let mark = self.marks.pop().ok_or(PickleError::Form("a mark is missing"))?;
         if mark > self.stack.len() {
             return Err(PickleError::Form("a mark is missing"));

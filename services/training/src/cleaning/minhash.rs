@@ -1,4 +1,4 @@
-//! Near duplicates: MinHash signatures, and bands of them as buckets.
+//! Near duplicates: `MinHash` signatures, and bands of them as buckets.
 //!
 //! The resemblance of two texts is the Jaccard similarity of their sets of shingles (Broder 1997, "On the resemblance and
 //! containment of documents", Proc. SEQUENCES '97). The least value of a random hash agrees for two sets with exactly that

@@ -268,8 +268,31 @@ pub fn examine(rows: &[Row], options: &CleaningOptions) -> (Findings, Vec<Place>
             alike.join(members[0], other);
         }
     }
+    let reasons = reasons(rows, &copies, &empty, &foreign);
+    let parts = new_parts(rows, &tokens, &mut alike, &reasons, options);
+    let places: Vec<Place> = reasons
+        .iter()
+        .zip(parts)
+        .map(|(reason, part)| reason.map_or(Ok(part), Err))
+        .collect();
+    for place in &places {
+        match place {
+            Ok(part) => *found.parts.entry(part.clone()).or_default() += 1,
+            Err(reason) => *found.left_out.entry((*reason).to_owned()).or_default() += 1,
+        }
+    }
+    (found, places)
+}
+
+/// Why each row is left out, if it is.
+fn reasons(
+    rows: &[Row],
+    copies: &[Vec<usize>],
+    empty: &[bool],
+    foreign: &[Option<&str>],
+) -> Vec<Option<&'static str>> {
     let mut reasons: Vec<Option<&'static str>> = vec![None; rows.len()];
-    for group in &copies {
+    for group in copies {
         let kept = majority(rows, group);
         let mut first = true;
         for &at in group {
@@ -286,19 +309,7 @@ pub fn examine(rows: &[Row], options: &CleaningOptions) -> (Findings, Vec<Place>
             };
         }
     }
-    let parts = new_parts(rows, &tokens, &mut alike, &reasons, options);
-    let places: Vec<Place> = reasons
-        .iter()
-        .zip(parts)
-        .map(|(reason, part)| reason.map_or(Ok(part), Err))
-        .collect();
-    for place in &places {
-        match place {
-            Ok(part) => *found.parts.entry(part.clone()).or_default() += 1,
-            Err(reason) => *found.left_out.entry((*reason).to_owned()).or_default() += 1,
-        }
-    }
-    (found, places)
+    reasons
 }
 
 fn new_parts(

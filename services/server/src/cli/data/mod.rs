@@ -21,7 +21,7 @@ use super::{Failure, say};
 pub enum DataCommand {
     /// Find what is wrong with labelled reports, and write clean parts that share no patient and no text
     ///
-    /// Looks for copies and near copies (MinHash), patients and texts on both sides of a split, labels that contradict one
+    /// Looks for copies and near copies (`MinHash`), patients and texts on both sides of a split, labels that contradict one
     /// another, empty texts, sentences that many reports share, other languages, and identifiers that the gateway finds.
     /// Every text goes through the gateway first; nothing that is printed or written holds an identifier that it found.
     Clean(Box<CleanArgs>),
@@ -31,7 +31,7 @@ pub enum DataCommand {
 #[derive(Args)]
 pub struct CleanArgs {
     /// Files: CSV (uid, Problems or labels, findings and impression or text; patient, split), NDJSON with the same names,
-    /// or NDJSON of FHIR's DiagnosticReport and DocumentReference. Rows that name no split belong to that of their file's name
+    /// or NDJSON of FHIR's `DiagnosticReport` and `DocumentReference`. Rows that name no split belong to that of their file's name
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Folder to write the clean parts to: one CSV each, with the scrubbed texts

@@ -51,18 +51,14 @@ pub(super) fn read(path: &Path, scrubber: &Scrubber) -> Result<Read, Failure> {
                 patient: opaque,
                 ..Known::default()
             };
-            let scrubbed = scrubber.scrub(&raw.text, &known);
+            let clean = scrubber.scrub(&raw.text, &known);
             Row {
                 uid,
                 patient: raw.patient,
                 split: Some(raw.split.unwrap_or_else(|| stem.clone().into_owned())),
-                text: scrubbed.note.text().to_owned(),
+                text: clean.note.text().to_owned(),
                 labels: raw.labels,
-                identifiers: scrubbed
-                    .redactions
-                    .iter()
-                    .map(|redaction| redaction.class)
-                    .collect(),
+                identifiers: clean.redactions.iter().map(|redaction| redaction.class).collect(),
             }
         })
         .collect();

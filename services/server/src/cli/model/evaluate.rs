@@ -131,7 +131,7 @@ fn compare(
     bar.set_message("measuring");
     let data = path.file_name().unwrap_or_default().to_string_lossy();
     let evaluation = training::compare(engine, notes, &data, comparison, |done| {
-        bar.set_position(done as u64)
+        bar.set_position(done as u64);
     })?;
     bar.finish_and_clear();
     Ok(evaluation)
@@ -285,58 +285,7 @@ fn tables(evaluation: &Evaluation, labelled: &Labelled) -> Vec<Table> {
             ],
         ));
     }
-    let groups = metrics.subgroups.iter().map(|group| {
-        vec![
-            format!("{}: {}", group.by, group.group),
-            group.notes.to_string(),
-            group.positives.to_string(),
-            maybe(group.auroc),
-            maybe(group.sensitivity),
-            maybe(group.specificity),
-            text(group.ece),
-        ]
-    });
-    all.push(table(
-        "By group",
-        "",
-        &[
-            "Group",
-            "Reports",
-            "Abnormal",
-            "AUROC",
-            "Sensitivity",
-            "Specificity",
-            "ECE",
-        ],
-        groups.collect(),
-    ));
-    let findings = metrics.findings.iter().map(|finding| {
-        vec![
-            finding.label.as_str().to_owned(),
-            finding.positives.to_string(),
-            text(finding.auroc),
-            maybe(finding.auprc),
-            maybe(finding.sensitivity),
-            maybe(finding.specificity),
-            maybe(finding.ece),
-            text(finding.f1),
-        ]
-    });
-    all.push(table(
-        "By finding",
-        "Findings with three or more positive reports, each at its operating point.",
-        &[
-            "Finding",
-            "Positive",
-            "AUROC",
-            "AUPRC",
-            "Sensitivity",
-            "Specificity",
-            "ECE",
-            "F1",
-        ],
-        findings.collect(),
-    ));
+    all.extend(parts(metrics));
     let wrong = confusions(evaluation, labelled).take(MOST_CONFUSIONS).map(|one| {
         vec![
             one.uid.to_owned(),
@@ -356,4 +305,61 @@ fn tables(evaluation: &Evaluation, labelled: &Labelled) -> Vec<Table> {
         wrong.collect(),
     ));
     all
+}
+
+/// By group and by finding.
+fn parts(metrics: &Metrics) -> [Table; 2] {
+    let groups = metrics.subgroups.iter().map(|group| {
+        vec![
+            format!("{}: {}", group.by, group.group),
+            group.notes.to_string(),
+            group.positives.to_string(),
+            maybe(group.auroc),
+            maybe(group.sensitivity),
+            maybe(group.specificity),
+            text(group.ece),
+        ]
+    });
+    let groups = table(
+        "By group",
+        "",
+        &[
+            "Group",
+            "Reports",
+            "Abnormal",
+            "AUROC",
+            "Sensitivity",
+            "Specificity",
+            "ECE",
+        ],
+        groups.collect(),
+    );
+    let findings = metrics.findings.iter().map(|finding| {
+        vec![
+            finding.label.as_str().to_owned(),
+            finding.positives.to_string(),
+            text(finding.auroc),
+            maybe(finding.auprc),
+            maybe(finding.sensitivity),
+            maybe(finding.specificity),
+            maybe(finding.ece),
+            text(finding.f1),
+        ]
+    });
+    let findings = table(
+        "By finding",
+        "Findings with three or more positive reports, each at its operating point.",
+        &[
+            "Finding",
+            "Positive",
+            "AUROC",
+            "AUPRC",
+            "Sensitivity",
+            "Specificity",
+            "ECE",
+            "F1",
+        ],
+        findings.collect(),
+    );
+    [groups, findings]
 }

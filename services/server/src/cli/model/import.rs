@@ -14,14 +14,14 @@ const TOLERANCE: f64 = 1e-4;
 /// Arguments of `model import`.
 #[derive(Args)]
 pub struct ImportArgs {
-    /// Folder of a BERT as Hugging Face keeps it: config.json; tokenizer.json or vocab.txt; model.safetensors or
-    /// pytorch_model.bin
+    /// Folder of a BERT as Hugging Face keeps it: `config.json`; `tokenizer.json` or `vocab.txt`; `model.safetensors` or
+    /// `pytorch_model.bin`
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
     /// Folder to make: config.json, tokenizer.json and model.safetensors in one layout, for `model train --base`
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
-    /// The vocabulary tells capitals from small letters (Bio_ClinicalBERT's does)
+    /// The vocabulary tells capitals from small letters (that of `Bio_ClinicalBERT` does)
     #[arg(long, conflicts_with = "uncased")]
     cased: bool,
     /// Text is lower-cased before it is split

@@ -60,12 +60,12 @@ pub(super) fn run(args: &PredictArgs) -> Result<(), ModelCliError> {
         let texts: Vec<&str> = read.iter().map(|note| note.text()).collect();
         let mut scores = engine.score_batch(&texts)?.into_iter();
         for (uid, note) in chunk {
-            let scored = if engine.reads(note) { scores.next() } else { None };
+            let answer = if engine.reads(note) { scores.next() } else { None };
             if args.json {
-                let line = line(&engine, uid, scored.as_ref());
+                let line = line(&engine, uid, answer.as_ref());
                 writeln!(out, "{}", serde_json::to_string(&line).map_err(io::Error::from)?)?;
             } else {
-                table(&mut out, &engine, uid, scored.as_ref())?;
+                table(&mut out, &engine, uid, answer.as_ref())?;
             }
         }
         bar.inc(chunk.len() as u64);
@@ -91,8 +91,8 @@ fn line<'a>(engine: &'a Engine, uid: &'a str, scored: Option<&Scores>) -> Line<'
     }
 }
 
-fn table(out: &mut impl Write, engine: &Engine, uid: &str, scored: Option<&Scores>) -> io::Result<()> {
-    let Some(scores) = scored else {
+fn table(out: &mut impl Write, engine: &Engine, uid: &str, answer: Option<&Scores>) -> io::Result<()> {
+    let Some(scores) = answer else {
         return writeln!(out, "{uid}\t-\tnot read");
     };
     let labels = engine.labels().findings.iter().zip(&scores.findings);

@@ -131,30 +131,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<(), ModelCliError> {
     if let Some(bar) = progress {
         bar.finish_and_clear();
     }
-    writeln!(out, "loss {}", picture(&trained.losses))?;
-    writeln!(
-        out,
-        "weights of epoch {} of {}",
-        trained.epoch,
-        trained.epochs.len()
-    )?;
-    for loss in training::quantization_loss(&base, &corpus, &options, &trained)? {
-        writeln!(
-            out,
-            "int8, {}: AUROC {:.4} ({:+.4}), findings' macro F1 {:.4} ({:+.4}), {:.2} % of the decisions stay, probabilities move by \
-             {:.3} at most",
-            loss.scheme,
-            loss.after.auroc,
-            loss.after.auroc - loss.before.auroc,
-            loss.after.macro_f1,
-            loss.after.macro_f1 - loss.before.macro_f1,
-            100.0 * loss.agreement,
-            loss.largest
-        )?;
-    }
-    if let Some(path) = &args.report {
-        write(path, page(&trained).render()?.as_bytes())?;
-    }
+    say_how(&mut out, args, &base, &corpus, &trained)?;
 
     let command = command(args);
     let run = Run {
@@ -184,6 +161,42 @@ pub(super) fn run(args: &TrainArgs) -> Result<(), ModelCliError> {
     drop(out);
     if let Some(signer) = signer {
         signing::sign_with(&args.out, &signer)?;
+    }
+    Ok(())
+}
+
+/// What a finished run looks like: its loss, the epoch that was taken, and what int8 costs.
+fn say_how(
+    out: &mut impl io::Write,
+    args: &TrainArgs,
+    base: &Base,
+    corpus: &Corpus,
+    trained: &Trained,
+) -> Result<(), ModelCliError> {
+    let options = args.settings.options();
+    writeln!(out, "loss {}", picture(&trained.losses))?;
+    writeln!(
+        out,
+        "weights of epoch {} of {}",
+        trained.epoch,
+        trained.epochs.len()
+    )?;
+    for loss in training::quantization_loss(base, corpus, &options, trained)? {
+        writeln!(
+            out,
+            "int8, {}: AUROC {:.4} ({:+.4}), findings' macro F1 {:.4} ({:+.4}), {:.2} % of the decisions stay, probabilities move by \
+             {:.3} at most",
+            loss.scheme,
+            loss.after.auroc,
+            loss.after.auroc - loss.before.auroc,
+            loss.after.macro_f1,
+            loss.after.macro_f1 - loss.before.macro_f1,
+            100.0 * loss.agreement,
+            loss.largest
+        )?;
+    }
+    if let Some(path) = &args.report {
+        write(path, page(trained).render()?.as_bytes())?;
     }
     Ok(())
 }
