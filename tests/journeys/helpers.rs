@@ -81,6 +81,7 @@ pub fn model() -> Arc<Model> {
     let load = || {
         let args = ModelArgs {
             model: None,
+            model_keys: None,
             allow_evaluation_model: true,
             workers: 1,
         };

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use seal::Digest;
 use serde::{Deserialize, Serialize};
 
+use crate::SourceAttributes;
+
 /// What a person must know before trusting a model (Mitchell et al. 2019, arXiv:1810.03993).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +39,12 @@ pub struct ModelCard {
     pub licence: String,
     /// Whether the licence allows evaluation only: such a model must not be used on patients.
     pub evaluation_only: bool,
+    /// Revision of the program's source that trained it; cards of version 1.0 do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// The source attributes of a predictive decision support intervention; cards of version 1.0 do not say them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_attributes: Option<Box<SourceAttributes>>,
 }
 
 impl ModelCard {
@@ -105,6 +113,70 @@ pub struct Metrics {
     pub macro_f1: f64,
     /// Findings with three or more positive notes.
     pub findings: Vec<FindingMetrics>,
+    /// Brier score of abnormal: the mean squared distance of probability and truth (Brier 1950, Mon Weather Rev 78(1)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brier: Option<f64>,
+    /// Intervals that hold 95 of 100 resamples of the notes, by the name of the metric.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub intervals: BTreeMap<String, Interval>,
+    /// The same quality within groups of notes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subgroups: Vec<SubgroupMetrics>,
+    /// A bag of words on the same notes, trained on the same part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineMetrics>,
+}
+
+/// From the 2.5th to the 97.5th percentile of bootstrap resamples (Efron 1979, Ann Statist 7(1)).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interval {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// Quality within a group of notes. What needs normal and abnormal notes is `None` where a group lacks one of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubgroupMetrics {
+    /// What the notes are grouped by.
+    pub by: String,
+    /// The group.
+    pub group: String,
+    /// Notes in it.
+    pub notes: usize,
+    /// Abnormal notes in it.
+    pub positives: usize,
+    /// Area under the ROC curve of abnormal.
+    pub auroc: Option<f64>,
+    /// Sensitivity at the model's operating point.
+    pub sensitivity: Option<f64>,
+    /// Specificity at the model's operating point.
+    pub specificity: Option<f64>,
+    /// Expected calibration error, 15 bins.
+    pub ece: f64,
+}
+
+/// TF-IDF with logistic regression, and how much better the model is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineMetrics {
+    /// What it is.
+    pub name: String,
+    /// Area under the ROC curve of abnormal.
+    pub auroc: f64,
+    /// Accuracy of abnormal at one half.
+    pub accuracy: f64,
+    /// Mean F1 of the same findings at one half.
+    pub macro_f1: f64,
+    /// Model minus baseline, in paired resamples of the notes.
+    pub auroc_gain: Interval,
+    /// Model minus baseline, in paired resamples of the notes.
+    pub accuracy_gain: Interval,
+    /// Model minus baseline, in paired resamples of the notes.
+    pub macro_f1_gain: Interval,
 }
 
 /// Quality of one finding.
@@ -119,4 +191,16 @@ pub struct FindingMetrics {
     pub auroc: f64,
     /// F1 at its operating point.
     pub f1: f64,
+    /// Average precision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auprc: Option<f64>,
+    /// Sensitivity at its operating point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensitivity: Option<f64>,
+    /// Specificity at its operating point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub specificity: Option<f64>,
+    /// Expected calibration error, 15 bins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ece: Option<f64>,
 }

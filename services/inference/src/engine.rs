@@ -10,7 +10,7 @@ use explanation::{Budget, ExplainError};
 use crate::classifier::Classifier;
 use crate::config::{Config, ConfigError};
 use crate::labels::{LabelSet, LabelSetError};
-use crate::package::{self, Files, PackageError};
+use crate::package::{self, Files, PackageError, Trust};
 use crate::scores::{ScoreError, Scores};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::weights::{Weights, WeightsError};
@@ -96,13 +96,22 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Loads the packed model in `folder`, after checking every file against the manifest. The int8 matrices are
-    /// turned into f32 and LoRA is merged into them.
+    /// Loads the packed model in `folder`, after checking every file against the manifest, whoever made it: for a
+    /// model that this process has packed, and for tests; what serves patients is loaded by [`Engine::load_trusted`].
+    /// The int8 matrices are turned into f32 and LoRA is merged into them.
     ///
     /// # Errors
     /// [`LoadError`] when a file is missing, extra, changed or damaged, or the parts do not fit one another.
     pub fn load(folder: &Path, options: EngineOptions) -> Result<Self, LoadError> {
-        let files = Files::read(folder)?;
+        Self::load_trusted(folder, Trust::Anybody, options)
+    }
+
+    /// The same, after checking that a key that `trust` names signed the manifest.
+    ///
+    /// # Errors
+    /// As [`Engine::load`], and when nobody trusted signed the model.
+    pub fn load_trusted(folder: &Path, trust: Trust<'_>, options: EngineOptions) -> Result<Self, LoadError> {
+        let files = Files::read(folder, trust)?;
         let config = Config::from_json(files.get(package::CONFIG)?)?;
         let labels = LabelSet::from_json(files.get(package::LABELS)?, config.max_position_embeddings)?;
         let tokenizer = Tokenizer::from_json(files.get(package::TOKENIZER)?)?;
@@ -253,6 +262,18 @@ impl Engine {
             .collect();
         findings.sort_by(|a, b| b.probability.get().total_cmp(&a.probability.get()));
         findings
+    }
+
+    /// Whether the model has an answer to `note`: it has a word, and fits into the windows that one note may take. What
+    /// it does not read, [`Engine::assess`] does not assess.
+    #[must_use]
+    pub fn reads(&self, note: &DeidentifiedNote) -> bool {
+        let fits =
+            |windows: usize| u32::try_from(windows).is_ok_and(|count| count <= self.options.max_windows);
+        legible::has_words(note.text())
+            && self
+                .windows(note.text())
+                .is_ok_and(|(_, windows)| fits(windows.len()))
     }
 
     /// Calibrated probabilities of each text, without explanations. A long text is read in windows, each output being

@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use clinical::{Label, Probability};
 use serde::{Deserialize, Serialize};
 
+use crate::Isotonic;
+
 /// Findings that a model may have at most.
 const MAX_FINDINGS: usize = 4096;
 
@@ -69,6 +71,9 @@ pub struct LabelSet {
     pub window: usize,
     /// Word pieces that neighbouring windows share.
     pub overlap: usize,
+    /// How the probability of abnormal is bent after all else; label sets before version 1.1 do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isotonic: Option<Isotonic>,
 }
 
 /// Why a label set is refused.

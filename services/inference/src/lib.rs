@@ -3,8 +3,8 @@
 //!
 //! A packed model is one folder: `config.json` and `tokenizer.json` of the encoder, `weights.safetensors` (int8 base,
 //! f32 LoRA and heads), `labels.json` (outputs, calibration, operating points, window), `card.json`, the weights' own
-//! `LICENSE`, and `manifest.json` with the SHA-256 of each. The SHA-256 of the manifest is the model's name in every
-//! assessment. The encoder is candle's BERT (Devlin et al. 2018, arXiv:1810.04805), always with an attention mask; the
+//! `LICENSE`, `manifest.json` with the SHA-256 of each, and `manifest.sig`, an Ed25519 signature over the manifest as a
+//! C2SP signed note. The SHA-256 of the manifest is the model's name in every assessment. The encoder is candle's BERT (Devlin et al. 2018, arXiv:1810.04805), always with an attention mask; the
 //! head is one attention pooling for each output (Mullenbach et al. 2018, arXiv:1802.05695); a note beyond the window is
 //! read in windows that overlap, and the largest probability of each output counts.
 //!
@@ -25,26 +25,34 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(test)]
+mod bad_input;
 mod card;
 mod classifier;
 mod config;
 mod engine;
+mod isotonic;
 mod labels;
 mod legible;
 mod package;
 mod scores;
+mod source_attributes;
 #[cfg(test)]
 mod testing;
 mod tokenizer;
 mod weights;
 mod window;
 
-pub use card::{BaseModel, FindingMetrics, Metrics, ModelCard, TrainingData};
+pub use card::{
+    BaseModel, BaselineMetrics, FindingMetrics, Interval, Metrics, ModelCard, SubgroupMetrics, TrainingData,
+};
 pub use config::{Activation, Config, ConfigError};
 pub use engine::{Engine, EngineOptions, LoadError};
+pub use isotonic::{Isotonic, NotIsotonic};
 pub use labels::{AbnormalPoint, FindingLabel, LabelSet, LabelSetError, OperatingPoint, SupportingLabel};
-pub use package::{Package, PackageError};
+pub use package::{Package, PackageError, Trust, package_signer, sign_package};
 pub use scores::{ScoreError, Scores, any_log_odds};
+pub use source_attributes::{SourceAttribute, SourceAttributes};
 pub use tokenizer::{Pieces, Tokenizer, TokenizerError};
 pub use weights::{
     Adapter, FloatTensor, HEAD_BIAS, HEAD_SCORE, HEAD_VALUE, Int8Matrix, Weights, WeightsError,

@@ -1,4 +1,4 @@
-//! A packed model on disk: seven files and a manifest with their digests.
+//! A packed model on disk: six files, a manifest with their digests, and a signature over the manifest.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,7 +7,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clinical::ModelDigest;
-use seal::Digest;
+use seal::note::{self, NoteError};
+use seal::{Digest, Signer, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use crate::{Config, LabelSet, ModelCard, Weights, WeightsError};
@@ -16,6 +17,8 @@ use crate::{Config, LabelSet, ModelCard, Weights, WeightsError};
 const FORMAT: &str = "countersign-model/1";
 /// The list of digests, which is itself the model's identity.
 const MANIFEST: &str = "manifest.json";
+/// The signature: a C2SP signed note whose text names the manifest's digest.
+const SIGNATURE: &str = "manifest.sig";
 /// Largest manifest that is read; six lines are far below it.
 const MAX_MANIFEST: u64 = 1 << 16;
 
@@ -28,6 +31,15 @@ pub(crate) const WEIGHTS: &str = "weights.safetensors";
 
 /// Every file of a packed model besides the manifest.
 const FILES: [&str; 6] = [CARD, CONFIG, LABELS, LICENSE, TOKENIZER, WEIGHTS];
+
+/// Whose models are read.
+#[derive(Clone, Copy, Debug)]
+pub enum Trust<'a> {
+    /// Anybody's: the digests alone are checked. For a model that this process has just packed, and for tests.
+    Anybody,
+    /// Those that one of these keys signed.
+    SignedBy(&'a [VerifyingKey]),
+}
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +74,18 @@ pub enum PackageError {
     /// A file is not the one that the manifest names.
     #[error("{0} does not have the digest that manifest.json names")]
     Changed(&'static str),
+    /// Nobody signed it: a folder of a version before signatures, or one that was not signed yet.
+    #[error(
+        "the model is not signed (it has no {SIGNATURE}): check where it comes from, sign it with `countersign model sign FOLDER --key \
+         FILE`, and name the key's public half in the file of trusted keys"
+    )]
+    Unsigned,
+    /// It is signed, but by none of the keys that are trusted here.
+    #[error("the model is signed by none of the {0} keys that are trusted here; see `--model-keys`")]
+    Untrusted(usize),
+    /// The signature is no signed note, or not one over this manifest.
+    #[error("{SIGNATURE} is no signature of this model")]
+    Signature,
     /// The folder is in use for something that is no packed model.
     #[error("{0} is not empty and holds no packed model")]
     Occupied(PathBuf),
@@ -88,15 +112,13 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// Reads a folder. Every file of the format must be there with the digest of the manifest, and nothing else.
-    /// What is returned is what was hashed: no file is read twice.
-    pub(crate) fn read(folder: &Path) -> Result<Self, PackageError> {
-        let path = folder.join(MANIFEST);
-        let size = fs::metadata(&path).map_err(access(&path))?.len();
-        if size > MAX_MANIFEST {
-            return Err(PackageError::Manifest("the file is too large".into()));
+    /// Reads a folder. The manifest must be signed as `trust` says; every file of the format must be there with the
+    /// digest of the manifest, and nothing else. What is returned is what was verified: no file is read twice.
+    pub(crate) fn read(folder: &Path, trust: Trust<'_>) -> Result<Self, PackageError> {
+        let manifest_bytes = bounded(&folder.join(MANIFEST))?;
+        if let Trust::SignedBy(keys) = trust {
+            verify(folder, Digest::of(&manifest_bytes), keys)?;
         }
-        let manifest_bytes = fs::read(&path).map_err(access(&path))?;
         let manifest: Manifest =
             serde_json::from_slice(&manifest_bytes).map_err(|error| PackageError::Manifest(error.into()))?;
         if manifest.format != FORMAT {
@@ -107,7 +129,7 @@ impl Files {
         }
         for entry in fs::read_dir(folder).map_err(access(folder))? {
             let name = entry.map_err(access(folder))?.file_name();
-            if name != MANIFEST && !FILES.iter().any(|&file| name == file) {
+            if name != MANIFEST && name != SIGNATURE && !FILES.iter().any(|&file| name == file) {
                 return Err(PackageError::Extra(name));
             }
         }
@@ -140,6 +162,59 @@ impl Files {
             .map(Vec::as_slice)
             .ok_or(PackageError::Missing(name))
     }
+}
+
+/// A small file of the folder.
+fn bounded(path: &Path) -> Result<Vec<u8>, PackageError> {
+    if fs::metadata(path).map_err(access(path))?.len() > MAX_MANIFEST {
+        return Err(PackageError::Manifest("the file is too large".into()));
+    }
+    fs::read(path).map_err(access(path))
+}
+
+/// What a signer of a model says: the format, so that no signature of a report or a log fits, and the manifest's digest,
+/// which holds the digest of every other file.
+fn statement(manifest: Digest) -> String {
+    format!("{FORMAT}\n{MANIFEST} sha256 {manifest}\n")
+}
+
+/// The key among `keys` that signed the manifest.
+fn verify(folder: &Path, manifest: Digest, keys: &[VerifyingKey]) -> Result<VerifyingKey, PackageError> {
+    let path = folder.join(SIGNATURE);
+    if !path.exists() {
+        return Err(PackageError::Unsigned);
+    }
+    let note = String::from_utf8(bounded(&path)?).map_err(|_| PackageError::Signature)?;
+    for key in keys {
+        match note::verify(&note, key) {
+            Ok(text) if text == statement(manifest) => return Ok(key.clone()),
+            // A true signature over another model.
+            Ok(_) | Err(NoteError::Forged | NoteError::Form) => return Err(PackageError::Signature),
+            Err(NoteError::Unsigned) => {}
+        }
+    }
+    Err(PackageError::Untrusted(keys.len()))
+}
+
+/// Who among `keys` signed the packed model in `folder`: for people; what is loaded is verified as it is read.
+///
+/// # Errors
+/// [`PackageError`] when the model is not signed by any of them.
+pub fn package_signer(folder: &Path, keys: &[VerifyingKey]) -> Result<VerifyingKey, PackageError> {
+    verify(folder, Digest::of(&bounded(&folder.join(MANIFEST))?), keys)
+}
+
+/// Signs the packed model in `folder`, after checking its files; a signature that is there is replaced. The model's
+/// identity stays: the signature is beside the manifest, not in it.
+///
+/// # Errors
+/// [`PackageError`] when the files do not verify, or the signature cannot be written.
+pub fn sign_package(folder: &Path, signer: &Signer) -> Result<ModelDigest, PackageError> {
+    let files = Files::read(folder, Trust::Anybody)?;
+    let text = note::sign(&statement(*files.digest.get()), signer);
+    let path = folder.join(SIGNATURE);
+    fs::write(&path, text).map_err(access(&path))?;
+    Ok(files.digest)
 }
 
 /// Everything that a packed model is made of.
@@ -233,7 +308,7 @@ mod tests {
     #[test]
     fn what_is_written_verifies_and_keeps_its_name() -> Result<(), PackageError> {
         let (folder, path) = packed();
-        let files = Files::read(&path)?;
+        let files = Files::read(&path, Trust::Anybody)?;
         assert_eq!(files.get(LICENSE)?, b"For tests.");
         let again = folder.path().join("again");
         assert_eq!(Tiny::new().write(&again)?, files.digest);
@@ -241,7 +316,7 @@ mod tests {
         let mut other = Tiny::new();
         other.card.seed = 9;
         assert_ne!(other.write(&path)?, files.digest);
-        assert_ne!(Files::read(&path)?.digest, files.digest);
+        assert_ne!(Files::read(&path, Trust::Anybody)?.digest, files.digest);
         assert!(!folder.path().join("model.partial").exists());
         Ok(())
     }
@@ -255,9 +330,13 @@ mod tests {
             let middle = bytes.len() / 2;
             bytes[middle] ^= 1;
             fs::write(&file, &bytes).expect("writable");
-            assert!(matches!(Files::read(&path), Err(PackageError::Changed(changed)) if changed == name));
+            assert!(
+                matches!(Files::read(&path, Trust::Anybody), Err(PackageError::Changed(changed)) if changed == name)
+            );
             fs::remove_file(&file).expect("removable");
-            assert!(matches!(Files::read(&path), Err(PackageError::Missing(missing)) if missing == name));
+            assert!(
+                matches!(Files::read(&path, Trust::Anybody), Err(PackageError::Missing(missing)) if missing == name)
+            );
         }
     }
 
@@ -265,7 +344,10 @@ mod tests {
     fn nothing_is_read_that_the_manifest_does_not_name() {
         let (_folder, path) = packed();
         fs::write(path.join("extra.py"), "").expect("writable");
-        assert!(matches!(Files::read(&path), Err(PackageError::Extra(_))));
+        assert!(matches!(
+            Files::read(&path, Trust::Anybody),
+            Err(PackageError::Extra(_))
+        ));
     }
 
     #[test]
@@ -280,12 +362,54 @@ mod tests {
             ("}", ""),
         ] {
             fs::write(&file, good.replace(from, to)).expect("writable");
-            assert!(Files::read(&path).is_err(), "{to}");
+            assert!(Files::read(&path, Trust::Anybody).is_err(), "{to}");
         }
         fs::write(&file, " ".repeat(1 << 17)).expect("writable");
-        assert!(matches!(Files::read(&path), Err(PackageError::Manifest(_))));
+        assert!(matches!(
+            Files::read(&path, Trust::Anybody),
+            Err(PackageError::Manifest(_))
+        ));
         fs::remove_file(&file).expect("removable");
-        assert!(matches!(Files::read(&path), Err(PackageError::Access { .. })));
+        assert!(matches!(
+            Files::read(&path, Trust::Anybody),
+            Err(PackageError::Access { .. })
+        ));
+    }
+
+    #[test]
+    fn only_what_a_trusted_key_signed_is_read() -> Result<(), Box<dyn std::error::Error>> {
+        let (_folder, path) = packed();
+        let signer = Signer::from_seed("hospital.example/models", &[1; 32])?;
+        let other = Signer::from_seed("hospital.example/models", &[2; 32])?;
+        let (ours, theirs) = ([signer.public()], [other.public()]);
+        let read =
+            |keys: &[VerifyingKey]| Files::read(&path, Trust::SignedBy(keys)).map(|files| files.digest);
+        assert!(matches!(read(&ours), Err(PackageError::Unsigned)));
+        let digest = sign_package(&path, &signer)?;
+        assert_eq!(read(&ours)?, digest);
+        assert_eq!(read(&[theirs[0].clone(), ours[0].clone()])?, digest);
+        assert!(matches!(read(&theirs), Err(PackageError::Untrusted(1))));
+        assert!(matches!(read(&[]), Err(PackageError::Untrusted(0))));
+
+        // A changed file with a manifest that fits it: the digests agree, the signature does not.
+        let signature = fs::read(path.join(SIGNATURE))?;
+        let mut changed = Tiny::new();
+        changed.card.seed = 9;
+        changed.write(&path)?;
+        assert!(matches!(read(&ours), Err(PackageError::Unsigned)));
+        fs::write(path.join(SIGNATURE), &signature)?;
+        assert!(matches!(read(&ours), Err(PackageError::Signature)));
+        assert!(Files::read(&path, Trust::Anybody).is_ok());
+        // A signature of the same key over something else, and what is no note at all.
+        for text in [
+            note::sign("countersign-model/1\n", &signer),
+            String::new(),
+            "x".repeat(1 << 17),
+        ] {
+            fs::write(path.join(SIGNATURE), text)?;
+            assert!(read(&ours).is_err());
+        }
+        Ok(())
     }
 
     #[test]

@@ -67,8 +67,13 @@ impl Scores {
             .collect();
         let point = labels.abnormal;
         let stacked = point.bias + point.own * f64::from(abnormal) + point.any * any_log_odds(&calibrated);
+        let stacked = sigmoid(stacked);
+        let bent = labels
+            .isotonic
+            .as_ref()
+            .map_or(stacked, |line| line.bend(stacked));
         Ok(Self {
-            abnormal: Probability::new(sigmoid(stacked))?,
+            abnormal: Probability::new(bent)?,
             findings: calibrated
                 .iter()
                 .take(labels.findings.len())
@@ -127,6 +132,7 @@ mod tests {
             }],
             window: 128,
             overlap: 16,
+            isotonic: None,
         }
     }
 
@@ -146,8 +152,13 @@ mod tests {
         let scores = Scores::from_logits(&[2.0, 2.0, -1.0], &labels())?;
         assert!((scores.findings[0].get() - sigmoid(1.0)).abs() < 1e-9);
         assert_eq!(scores.findings.len(), 1);
-        let wanted = sigmoid(-0.1 + 0.5 * 2.0 + 0.25 * any_log_odds(&[1.0, -1.0]));
+        let wanted_odds = |any: &[f64]| -0.1 + 0.5 * 2.0 + 0.25 * any_log_odds(any);
+        let wanted = sigmoid(wanted_odds(&[1.0, -1.0]));
         assert!((scores.abnormal.get() - wanted).abs() < 1e-9);
+        let mut bent = labels();
+        bent.isotonic = crate::Isotonic::new(vec![(0.0, 0.25), (1.0, 0.75)]).ok();
+        let bent = Scores::from_logits(&[2.0, 2.0, -1.0], &bent)?;
+        assert!((bent.abnormal.get() - (0.25 + sigmoid(wanted_odds(&[1.0, -1.0])) / 2.0)).abs() < 1e-9);
         // Extremes are probabilities too.
         assert!(Scores::from_logits(&[f32::MAX, f32::MIN, f32::MAX], &labels()).is_ok());
         Ok(())

@@ -106,6 +106,7 @@ fn labels() -> LabelSet {
         }],
         window: 8,
         overlap: 2,
+        isotonic: None,
     }
 }
 
@@ -195,6 +196,8 @@ fn card() -> ModelCard {
         metrics: None,
         licence: "none".into(),
         evaluation_only: true,
+        revision: None,
+        source_attributes: None,
     }
 }
 

@@ -35,7 +35,7 @@ mod digest;
 mod entropy;
 pub mod log;
 mod mac;
-mod note;
+pub mod note;
 pub mod password;
 mod signature;
 mod token;

@@ -1,4 +1,14 @@
-//! C2SP signed notes: a text, an empty line, and lines with signatures.
+//! C2SP signed notes: a text, an empty line, and lines with signatures. Log checkpoints are such notes, and so is the
+//! signature of a packed model; what a note's text begins with says which of them it is.
+//!
+//! ```
+//! use seal::{Signer, note};
+//!
+//! let signer = Signer::from_seed("hospital.example/models", &[7; 32])?;
+//! let signed = note::sign("a text\n", &signer);
+//! assert_eq!(note::verify(&signed, &signer.public()), Ok("a text\n"));
+//! # Ok::<(), seal::KeyError>(())
+//! ```
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
@@ -8,18 +18,22 @@ use crate::{Signature, Signer, VerifyingKey};
 const LONGEST: usize = 1 << 20;
 
 /// Why a note was not believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NoteError {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoteError {
     /// Not the form of a signed note.
+    #[error("the text is no signed note")]
     Form,
     /// No signature of this key.
+    #[error("the note is not signed by this key")]
     Unsigned,
     /// A signature that says it is of this key, and is not.
+    #[error("the note carries a false signature of this key")]
     Forged,
 }
 
 /// Signs `text`, which ends in a newline.
-pub(crate) fn sign(text: &str, signer: &Signer) -> String {
+#[must_use]
+pub fn sign(text: &str, signer: &Signer) -> String {
     let key = signer.public();
     let mut bytes = Vec::with_capacity(4 + 64);
     bytes.extend_from_slice(&key.id());
@@ -28,7 +42,10 @@ pub(crate) fn sign(text: &str, signer: &Signer) -> String {
 }
 
 /// The text of a note that `key` signed. Signatures of other keys are not looked at, as the specification demands.
-pub(crate) fn verify<'a>(note: &'a str, key: &VerifyingKey) -> Result<&'a str, NoteError> {
+///
+/// # Errors
+/// [`NoteError`].
+pub fn verify<'a>(note: &'a str, key: &VerifyingKey) -> Result<&'a str, NoteError> {
     if note.len() > LONGEST || note.chars().any(|c| c.is_ascii_control() && c != '\n') {
         return Err(NoteError::Form);
     }

@@ -47,6 +47,10 @@ pub struct ModelArgs {
     /// Folder of a packed model; without it the one that came with this program
     #[arg(long, env = "COUNTERSIGN_MODEL", value_name = "FOLDER")]
     pub model: Option<PathBuf>,
+    /// Public keys whose models are served: one a line, as `countersign model key` prints it; without it the one of this
+    /// project, which signed the default model
+    #[arg(long, env = "COUNTERSIGN_MODEL_KEYS", value_name = "FILE")]
+    pub model_keys: Option<PathBuf>,
     /// Serve a model whose licence allows evaluation only (the default model is one)
     #[arg(long, env = "COUNTERSIGN_ALLOW_EVALUATION_MODEL")]
     pub allow_evaluation_model: bool,

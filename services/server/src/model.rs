@@ -3,12 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use clinical::{DeidentifiedNote, Label, ModelDigest, Outcome};
-use inference::{Engine, EngineOptions, LoadError, ModelCard};
+use inference::{Engine, EngineOptions, LoadError, ModelCard, Trust};
+use seal::VerifyingKey;
 
 use crate::config::ModelArgs;
 
 /// The model that came with this program, beside its sources or beside the program.
 const BUNDLED: &str = "services/inference/models/default";
+
+/// Whose models are served where nobody says otherwise: this project's key, which signed the model that came with it.
+const TRUSTED: &str = include_str!("../../../policies/model-keys.txt");
 
 /// A loaded model.
 pub struct Model {
@@ -22,6 +26,19 @@ pub enum ModelError {
     /// There is no model where one was expected.
     #[error("no packed model at {}: name one with --model or COUNTERSIGN_MODEL", .0.display())]
     Missing(PathBuf),
+    /// The file of trusted keys cannot be read.
+    #[error("cannot read the keys of models in {}", .0.display())]
+    Keys(PathBuf, #[source] std::io::Error),
+    /// The file of trusted keys is not in its form.
+    #[error(
+        "line {line} of the keys of models is no verifier key (name+hash+base64, as `countersign model key` prints it)"
+    )]
+    Key {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        source: seal::KeyError,
+    },
     /// It does not verify or does not load.
     #[error("the model at {} was refused", .0.display())]
     Refused(PathBuf, #[source] LoadError),
@@ -42,6 +59,25 @@ pub fn bundled() -> PathBuf {
     beside.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(BUNDLED))
 }
 
+/// The keys whose models are trusted: one verifier key a line; empty lines and those that begin with `#` are passed over.
+/// Without a file, the built-in one.
+///
+/// # Errors
+/// [`ModelError::Keys`] and [`ModelError::Key`].
+pub fn trusted(file: Option<&Path>) -> Result<Vec<VerifyingKey>, ModelError> {
+    let text = match file {
+        Some(path) => {
+            std::fs::read_to_string(path).map_err(|error| ModelError::Keys(path.to_owned(), error))?
+        }
+        None => TRUSTED.to_owned(),
+    };
+    (1..)
+        .zip(text.lines().map(str::trim))
+        .filter(|(_, key)| !key.is_empty() && !key.starts_with('#'))
+        .map(|(line, key)| key.parse().map_err(|source| ModelError::Key { line, source }))
+        .collect()
+}
+
 impl Model {
     /// Loads the model that the settings name. `evaluation` says that this is a trial, where a licence for evaluation is enough.
     ///
@@ -52,7 +88,8 @@ impl Model {
         if !folder.is_dir() {
             return Err(ModelError::Missing(folder));
         }
-        let engine = Engine::load(&folder, EngineOptions::default())
+        let keys = trusted(args.model_keys.as_deref())?;
+        let engine = Engine::load_trusted(&folder, Trust::SignedBy(&keys), EngineOptions::default())
             .map_err(|error| ModelError::Refused(folder.clone(), error))?;
         if engine.card().evaluation_only && !evaluation && !args.allow_evaluation_model {
             return Err(ModelError::EvaluationOnly);
@@ -94,5 +131,36 @@ impl Model {
     #[must_use]
     pub fn name(&self) -> String {
         self.card().title()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_keys_are_those_of_the_default_model() -> Result<(), Box<dyn std::error::Error>> {
+        let keys = trusted(None)?;
+        let signer = inference::package_signer(&bundled(), &keys)?;
+        assert!(keys.contains(&signer));
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_of_keys_is_read_line_by_line() -> Result<(), Box<dyn std::error::Error>> {
+        let file = tempfile::NamedTempFile::new()?;
+        let key = seal::Signer::from_seed("hospital.example/models", &[1; 32])?.public();
+        std::fs::write(file.path(), format!("# ours\n\n{key}\n"))?;
+        assert_eq!(trusted(Some(file.path()))?, [key]);
+        std::fs::write(file.path(), "# ours\nno key\n")?;
+        assert!(matches!(
+            trusted(Some(file.path())),
+            Err(ModelError::Key { line: 2, .. })
+        ));
+        assert!(matches!(
+            trusted(Some(Path::new("/no/such/file"))),
+            Err(ModelError::Keys(..))
+        ));
+        Ok(())
     }
 }

@@ -52,7 +52,9 @@ pub enum BaseError {
     #[error("model.safetensors is damaged")]
     Format(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A tensor is missing, has an unexpected type, or another shape than `config.json` says.
-    #[error("tensor {0} is missing or does not fit config.json")]
+    #[error(
+        "tensor {0} is missing, is no f32 or does not fit config.json; `countersign model import` reads every layout of a BERT"
+    )]
     Tensor(String),
     /// A tensor holds NaN or an infinity.
     #[error(transparent)]
@@ -111,6 +113,16 @@ impl Base {
         self.digest
     }
 
+    /// Values of all tensors.
+    #[must_use]
+    pub fn values(&self) -> usize {
+        let shapes = expected_tensors(&self.config);
+        shapes
+            .iter()
+            .map(|(_, shape)| shape.iter().product::<usize>())
+            .sum()
+    }
+
     /// A tensor as training sees it: int8 matrices are turned back into f32.
     pub(crate) fn tensor(&self, name: &str) -> Result<FloatTensor, BaseError> {
         let missing = || BaseError::Tensor(name.to_owned());
@@ -128,7 +140,7 @@ impl Base {
 }
 
 /// Names and shapes of every tensor that a BERT of this configuration has.
-fn expected_tensors(config: &Config) -> Vec<(String, Vec<usize>)> {
+pub(crate) fn expected_tensors(config: &Config) -> Vec<(String, Vec<usize>)> {
     let (width, inner) = (config.hidden_size, config.intermediate_size);
     let mut tensors: Vec<(String, Vec<usize>)> = vec![
         (

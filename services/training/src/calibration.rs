@@ -1,5 +1,7 @@
 //! Temperatures and operating points, from notes that training did not see.
 
+use inference::Isotonic;
+
 use crate::metrics::count;
 
 /// Temperatures outside this range say more about few notes than about the model.
@@ -79,6 +81,56 @@ pub(crate) fn stack(pairs: &[(f64, f64)], targets: &[f64], weights: &[f64]) -> S
     }
     let [own, any, bias] = fit;
     Stack { own, any, bias }
+}
+
+/// The rising line through the frequencies: pools neighbours that fall (pool adjacent violators, Ayer et al. 1955, Ann Math
+/// Statist 26(4)), each block a knot at its mean probability. Straight lines between the knots keep the order of notes that a
+/// step would tie. `None` with fewer than two blocks, which is no line.
+pub(crate) fn isotonic(scores: &[f64], targets: &[f64], weights: &[f64]) -> Option<Isotonic> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+    // Weight, weighted score and weighted target of each block.
+    let mut blocks: Vec<(f64, f64, f64)> = Vec::new();
+    for at in order {
+        blocks.push((weights[at], weights[at] * scores[at], weights[at] * targets[at]));
+        while let [.., a, b] = blocks.as_slice() {
+            if a.2 / a.0 < b.2 / b.0 {
+                break;
+            }
+            let joined = (a.0 + b.0, a.1 + b.1, a.2 + b.2);
+            blocks.truncate(blocks.len() - 2);
+            blocks.push(joined);
+        }
+    }
+    let knots = blocks.iter().map(|&(weight, score, target)| {
+        // A frequency of 0 or 1 among few notes is no certainty: half a note more on each side (Laplace's rule halved).
+        (score / weight, (target + 0.5) / (weight + 1.0))
+    });
+    Isotonic::new(knots.collect()).ok()
+}
+
+/// The largest threshold at which this part of the positives is found, halfway to the next lower score so that a small change
+/// does not lose the note that it stands on; 0.5 without positives.
+pub(crate) fn at_sensitivity(scores: &[f64], targets: &[f64], weights: &[f64], wanted: f64) -> f64 {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    let all: f64 = targets
+        .iter()
+        .zip(weights)
+        .map(|(target, weight)| target * weight)
+        .sum();
+    let mut found = 0.0;
+    for (place, &at) in order.iter().enumerate() {
+        found += targets[at] * weights[at];
+        if all > 0.0 && found >= wanted * all - 1e-9 {
+            let next = order[place + 1..]
+                .iter()
+                .map(|&at| scores[at])
+                .find(|&score| score < scores[at]);
+            return next.map_or(scores[at], |next| f64::midpoint(scores[at], next));
+        }
+    }
+    0.5
 }
 
 /// Scores and truth of one label.
@@ -187,6 +239,53 @@ mod tests {
         // A sign that points the wrong way is left out, not turned around.
         let wrong: Vec<f64> = targets.iter().map(|target| 1.0 - target).collect();
         assert!(stack(&pairs, &wrong, &[1.0; 80]).any.abs() < 1e-12);
+    }
+
+    #[test]
+    fn frequencies_that_fall_are_pooled_and_the_order_stays() {
+        // Says 0.2 and 0.4 where one in two is positive, 0.9 where all are: an overconfident middle.
+        let scores: Vec<f64> = [0.1; 40]
+            .iter()
+            .chain(&[0.3; 40])
+            .chain(&[0.4; 40])
+            .chain(&[0.9; 40])
+            .copied()
+            .collect();
+        let targets: Vec<f64> = (0..160)
+            .map(|at| {
+                f64::from(u8::from(match at / 40 {
+                    0 => false,
+                    1 => at % 2 == 0,
+                    2 => at % 4 == 0,
+                    _ => true,
+                }))
+            })
+            .collect();
+        let fitted = isotonic(&scores, &targets, &[1.0; 160]).expect("a line");
+        // 0.3 and 0.4 fall from 1/2 to 1/4: together 3/8.
+        assert!((fitted.bend(0.35) - 0.375).abs() < 0.01, "{fitted:?}");
+        assert!(fitted.bend(0.05) < 0.02 && fitted.bend(0.95) > 0.98);
+        let mut last = 0.0;
+        for step in 0..=100 {
+            let bent = fitted.bend(f64::from(step) / 100.0);
+            assert!(bent >= last && bent <= 1.0);
+            last = bent;
+        }
+        assert!(isotonic(&[0.5], &[1.0], &[1.0]).is_none());
+    }
+
+    #[test]
+    fn the_operating_point_finds_the_part_that_was_asked_for() {
+        let scores: Vec<f64> = (0..100).map(|at| f64::from(at) / 100.0).collect();
+        let targets: Vec<f64> = (0..100).map(|at| f64::from(u8::from(at % 2 == 1))).collect();
+        for wanted in [0.5, 0.9, 0.98, 1.0] {
+            let threshold = at_sensitivity(&scores, &targets, &[1.0; 100], wanted);
+            let found = (0..100)
+                .filter(|at| at % 2 == 1 && scores[*at] >= threshold)
+                .count();
+            assert!((count(found) / 50.0 - wanted).abs() < 0.011, "{wanted}: {found}");
+        }
+        assert!((at_sensitivity(&[0.9], &[0.0], &[1.0], 0.9) - 0.5).abs() < 1e-12);
     }
 
     #[test]

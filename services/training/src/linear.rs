@@ -1,5 +1,7 @@
 //! A frozen matrix with a trainable change of low rank.
 
+use std::cell::Cell;
+
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp3, Error, Layout, Result, Shape, Storage, Tensor, Var};
 
@@ -13,6 +15,61 @@ pub(crate) struct AdaptedLinear {
     weight_t: Tensor,
     bias: Tensor,
     adapter: Option<LowRank>,
+    rounding: Rounding,
+}
+
+/// What an int8 product would do to the inputs; only for measuring, as it has no gradient.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Rounding {
+    /// Nothing.
+    #[default]
+    None,
+    /// Rounds each token by its largest value.
+    PerToken,
+    /// Rounds all by this value.
+    Fixed(f32),
+    /// Changes nothing, and keeps the largest value.
+    Watch(Cell<f32>),
+}
+
+impl Rounding {
+    /// A watch that has seen nothing.
+    pub(crate) const fn watch() -> Self {
+        Self::Watch(Cell::new(0.0))
+    }
+
+    /// The inputs as an int8 product sees them: rounded to multiples of `largest / 127`, at most ±127 of them.
+    fn apply(&self, x: &Tensor) -> Result<Tensor> {
+        let largest = |row: &[f32]| row.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+        let round = |row: &[f32], largest: f32| -> Vec<f32> {
+            let step = largest / 127.0;
+            row.iter()
+                .map(|value| {
+                    if step > 0.0 {
+                        (value / step).round().clamp(-127.0, 127.0) * step
+                    } else {
+                        0.0
+                    }
+                })
+                .collect()
+        };
+        let width = x.dims2()?.1.max(1);
+        let values = slice::with(x, |values| {
+            Ok(match self {
+                Self::None => values.to_vec(),
+                Self::PerToken => values
+                    .chunks_exact(width)
+                    .flat_map(|row| round(row, largest(row)))
+                    .collect(),
+                Self::Fixed(most) => round(values, *most),
+                Self::Watch(most) => {
+                    most.set(most.get().max(largest(values)));
+                    values.to_vec()
+                }
+            })
+        })?;
+        slice::tensor(values, x)
+    }
 }
 
 /// The trained part.
@@ -33,7 +90,21 @@ impl AdaptedLinear {
             weight,
             bias,
             adapter,
+            rounding: Rounding::None,
         })
+    }
+
+    /// Rounds the inputs from now on.
+    pub(crate) fn round_inputs(&mut self, rounding: Rounding) {
+        self.rounding = rounding;
+    }
+
+    /// The largest input that was watched.
+    pub(crate) fn largest_input(&self) -> f32 {
+        match &self.rounding {
+            Rounding::Watch(most) => most.get(),
+            _ => 0.0,
+        }
     }
 
     pub(crate) fn adapter(&self) -> Option<&LowRank> {
@@ -42,6 +113,13 @@ impl AdaptedLinear {
 
     /// `x` is `tokens × in`; the result is `tokens × out`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        if !matches!(self.rounding, Rounding::None) {
+            return self.product(&self.rounding.apply(x)?);
+        }
+        self.product(x)
+    }
+
+    fn product(&self, x: &Tensor) -> Result<Tensor> {
         match &self.adapter {
             None => {
                 let nothing = Tensor::zeros((0, 0), x.dtype(), x.device())?;

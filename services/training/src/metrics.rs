@@ -65,12 +65,10 @@ pub fn recall(decisions: &[bool], truth: &[bool], class: bool) -> f64 {
     )
 }
 
-/// Expected calibration error of the probability of the positive class in `bins` bins of equal width: the mean
-/// distance of mean probability and frequency, weighted by the bins' sizes (Guo et al. 2017, arXiv:1706.04599, eq. 3,
-/// with the probability of one class as confidence).
+/// Mean probability, frequency and size of each bin of equal width that has scores.
 #[must_use]
-pub fn calibration_error(scores: &[f64], truth: &[bool], bins: u32) -> f64 {
-    let mut cells = vec![(0.0, 0.0, 0.0); bins.max(1) as usize];
+pub fn reliability(scores: &[f64], truth: &[bool], bins: u32) -> Vec<(f64, f64, usize)> {
+    let mut cells = vec![(0.0, 0.0, 0_usize); bins.max(1) as usize];
     let last = cells.len() - 1;
     for (&score, &truth) in scores.iter().zip(truth) {
         #[expect(
@@ -82,13 +80,59 @@ pub fn calibration_error(scores: &[f64], truth: &[bool], bins: u32) -> f64 {
         let (sum, positives, size) = &mut cells[at];
         *sum += score;
         *positives += f64::from(u8::from(truth));
-        *size += 1.0;
+        *size += 1;
     }
+    cells
+        .into_iter()
+        .filter(|&(_, _, size)| size > 0)
+        .map(|(sum, positives, size)| (sum / count(size), positives / count(size), size))
+        .collect()
+}
+
+/// Expected calibration error of the probability of the positive class in `bins` bins of equal width: the mean
+/// distance of mean probability and frequency, weighted by the bins' sizes (Guo et al. 2017, arXiv:1706.04599, eq. 3,
+/// with the probability of one class as confidence).
+#[must_use]
+pub fn calibration_error(scores: &[f64], truth: &[bool], bins: u32) -> f64 {
+    let cells = reliability(scores, truth, bins);
     let distance: f64 = cells
         .iter()
-        .map(|(sum, positives, _): &(f64, f64, f64)| (sum - positives).abs())
+        .map(|&(mean, frequency, size)| (mean - frequency).abs() * count(size))
         .sum();
-    ratio(distance, cells.iter().map(|(_, _, size)| size).sum())
+    ratio(distance, cells.iter().map(|&(_, _, size)| count(size)).sum())
+}
+
+/// The ROC curve: false positive rate and sensitivity from (0, 0) to (1, 1), one point for each distinct score. Empty
+/// without both classes.
+#[must_use]
+pub fn roc(scores: &[f64], truth: &[bool]) -> Vec<(f64, f64)> {
+    let mut order: Vec<usize> = (0..scores.len().min(truth.len())).collect();
+    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    let positives = count(order.iter().filter(|&&at| truth[at]).count());
+    let negatives = count(order.len()) - positives;
+    if positives == 0.0 || negatives == 0.0 {
+        return Vec::new();
+    }
+    let (mut right, mut wrong) = (0.0, 0.0);
+    let mut points = vec![(0.0, 0.0)];
+    for tied in order.chunk_by(|&a, &b| scores[a].total_cmp(&scores[b]).is_eq()) {
+        let here = count(tied.iter().filter(|&&at| truth[at]).count());
+        right += here;
+        wrong += count(tied.len()) - here;
+        points.push((wrong / negatives, right / positives));
+    }
+    points
+}
+
+/// Mean squared distance of probability and truth (Brier 1950, Monthly Weather Review 78(1)); 0 for none.
+#[must_use]
+pub fn brier(scores: &[f64], truth: &[bool]) -> f64 {
+    let each: Vec<f64> = scores
+        .iter()
+        .zip(truth)
+        .map(|(score, &truth)| (score - f64::from(u8::from(truth))).powi(2))
+        .collect();
+    mean(&each)
 }
 
 /// Mean of values; 0 for none.
@@ -136,6 +180,18 @@ mod tests {
     }
 
     #[test]
+    fn the_curve_has_the_area() {
+        let (scores, truth) = ([0.1, 0.4, 0.35, 0.8, 0.35], [false, false, true, true, false]);
+        let curve = roc(&scores, &truth);
+        let area: f64 = curve
+            .windows(2)
+            .map(|pair| (pair[1].0 - pair[0].0) * f64::midpoint(pair[0].1, pair[1].1))
+            .sum();
+        close(area, auroc(&scores, &truth).unwrap_or_default());
+        assert!(roc(&[0.1], &[true]).is_empty());
+    }
+
+    #[test]
     fn decisions_are_counted() {
         let (decisions, truth) = ([true, true, false, false, true], [true, false, true, false, true]);
         close(accuracy(&decisions, &truth), 0.6);
@@ -153,5 +209,6 @@ mod tests {
             0.4,
         );
         close(calibration_error(&[], &[], 10), 0.0);
+        close(brier(&[0.9, 0.2], &[true, false]), 0.025);
     }
 }

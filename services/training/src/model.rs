@@ -12,7 +12,7 @@ use crate::activation::gelu;
 use crate::attention::attention;
 use crate::base::{Base, BaseError};
 use crate::dropout::dropout;
-use crate::linear::{AdaptedLinear, LowRank};
+use crate::linear::{AdaptedLinear, LowRank, Rounding};
 use crate::normalization::layer_norm;
 use crate::options::{Options, Target};
 use crate::pooling::pool;
@@ -185,6 +185,38 @@ impl Model {
     /// Sets the head's bias, so that training starts from the labels' frequencies.
     pub(crate) fn set_bias(&self, values: &[f32]) -> Result<()> {
         self.bias.set(&Tensor::new(values, &self.device)?)
+    }
+
+    /// Sets the whole head.
+    pub(crate) fn set_head(&self, score: Vec<f32>, value: Vec<f32>, bias: Vec<f32>) -> Result<()> {
+        for (var, values) in [(&self.score, score), (&self.value, value), (&self.bias, bias)] {
+            var.set(&Tensor::from_vec(values, var.shape(), &self.device)?)?;
+        }
+        Ok(())
+    }
+
+    /// Rounds the inputs of each matrix, counted in the order of computation.
+    pub(crate) fn round_inputs(&mut self, rounding: impl Fn(usize) -> Rounding) {
+        let linears = self.layers.iter_mut().flat_map(|layer| {
+            [
+                &mut layer.query,
+                &mut layer.key,
+                &mut layer.value,
+                &mut layer.output,
+                &mut layer.up,
+                &mut layer.down,
+            ]
+        });
+        for (at, linear) in linears.enumerate() {
+            linear.round_inputs(rounding(at));
+        }
+    }
+
+    /// The largest input of each matrix, where it was watched.
+    pub(crate) fn largest_inputs(&self) -> Vec<f32> {
+        self.named_linears()
+            .map(|(_, linear)| linear.largest_input())
+            .collect()
     }
 
     /// Last hidden states, `tokens × width`. With `random`, hidden states are dropped out at `rate`.
@@ -400,6 +432,70 @@ mod tests {
         testing::check_gradients(&vars, 2, || {
             model.forward(&tokens, 0.2, Some(&mut StdRng::seed_from_u64(5)))
         })
+    }
+
+    #[test]
+    fn gradients_are_those_of_pytorch() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        #[derive(serde::Deserialize)]
+        struct LoRA {
+            a: Vec<f32>,
+            b: Vec<f32>,
+            grad_a: Vec<f32>,
+            grad_b: Vec<f32>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Said {
+            ids: Vec<u32>,
+            lora: std::collections::BTreeMap<String, LoRA>,
+            norms: std::collections::BTreeMap<String, Vec<f32>>,
+        }
+        let folder =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/import/mini-safetensors");
+        let said: Said = serde_json::from_slice(&std::fs::read(folder.join("gradients.json"))?)?;
+        let base = Base::open(&folder, None)?;
+        let options = Options {
+            rank: 2,
+            alpha: 2.0,
+            ..Options::default()
+        };
+        let model = Model::new(&base, 1, &options, &mut StdRng::seed_from_u64(1))?;
+        let set =
+            |var: &Var, values: &[f32]| var.set(&Tensor::from_slice(values, var.shape(), var.device())?);
+        let mut wanted: Vec<(String, Var, &[f32])> = Vec::new();
+        for (name, linear) in model.named_linears() {
+            if let (Some(lora), Some(own)) = (said.lora.get(&name), linear.adapter()) {
+                set(&own.a, &lora.a)?;
+                set(&own.b, &lora.b)?;
+                wanted.push((format!("{name} A"), own.a.clone(), &lora.grad_a));
+                wanted.push((format!("{name} B"), own.b.clone(), &lora.grad_b));
+            }
+        }
+        for (name, norm) in model.named_norms() {
+            for (part, var) in [("weight", &norm.gamma), ("bias", &norm.beta)] {
+                let name = format!("{name}.{part}");
+                wanted.push((name.clone(), var.clone(), &said.norms[&name]));
+            }
+        }
+        assert_eq!(wanted.len(), 4 + 10);
+        let hidden = model.encode(&Tokens::new([said.ids.as_slice()]), 0.0, &mut None)?;
+        let weights: Vec<f32> = (0..u16::try_from(hidden.elem_count())?)
+            .map(|at| f32::from(at).cos())
+            .collect();
+        let grads = (&hidden * Tensor::from_vec(weights, hidden.shape(), hidden.device())?)?
+            .sum_all()?
+            .backward()?;
+        for (name, var, wanted) in wanted {
+            let own = slice::with(grads.get(&var).ok_or("no gradient")?, |grad| Ok(grad.to_vec()))?;
+            let most = wanted.iter().fold(0.0_f32, |most, grad| most.max(grad.abs()));
+            assert!(most > 0.1, "{name}");
+            for (own, wanted) in own.iter().zip(wanted) {
+                assert!(
+                    (own - wanted).abs() < 1e-4 * most.max(1.0),
+                    "{name}: {own} {wanted}"
+                );
+            }
+        }
+        Ok(())
     }
 
     #[test]

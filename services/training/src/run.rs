@@ -1,21 +1,27 @@
 //! One training run.
+//!
+//! What is random follows from the seed and from where the run stands: the first values from the seed, an epoch's order from
+//! seed and epoch, a step's dropout from seed and step. So a run that goes on from a checkpoint draws what it would have drawn.
 
 use clinical::Label;
 use clinical::Probability;
-use inference::{AbnormalPoint, SupportingLabel, Weights, any_log_odds};
+use inference::{AbnormalPoint, Isotonic, SupportingLabel, Weights, any_log_odds};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
+use seal::Digest;
 
 use candle_core::Tensor;
 
 use crate::base::Base;
 use crate::calibration::{self, Scored};
+use crate::checkpointing::{CheckpointingError, Checkpoints, Facts, State, Writer};
 use crate::corpus::{Corpus, Example};
+use crate::curriculum;
 use crate::metrics::{self, count};
 use crate::model::{Model, ModelError, Tokens};
-use crate::optimizer::{AdamW, Schedule};
-use crate::options::Options;
+use crate::optimizer::{AdamW, Moments, Schedule};
+use crate::options::{Calibration, Options, Target};
 use crate::slice;
 
 /// Held-out notes with a finding that each label borrows from all labels for its operating point.
@@ -49,12 +55,20 @@ pub struct HeldOut {
     pub macro_f1: f64,
 }
 
+impl HeldOut {
+    /// What the best epoch is chosen by: the mean of the area for abnormal and the findings' F1.
+    fn score(&self) -> f64 {
+        f64::midpoint(self.auroc, self.macro_f1)
+    }
+}
+
 /// What training made, ready to be packed.
 #[derive(Clone, Debug)]
 pub struct Trained {
     /// The weights, as they are stored.
     pub weights: Weights,
-    /// How the probability of abnormal is made; abnormal from one half, where it is more likely than not.
+    /// How the probability of abnormal is made, and its operating point: one half, where it is more likely than not, or
+    /// where the sensitivity is the one that was asked for.
     pub abnormal: AbnormalPoint,
     /// Findings with temperature and threshold, in the order of the head.
     pub findings: Vec<TrainedFinding>,
@@ -62,8 +76,16 @@ pub struct Trained {
     pub supporting: Vec<SupportingLabel>,
     /// Values that were trained.
     pub trained_values: usize,
-    /// Quality on the held-out notes after the last epoch.
+    /// Quality on the held-out notes of the weights that were taken.
     pub held_out: HeldOut,
+    /// Quality on the held-out notes after each epoch.
+    pub epochs: Vec<HeldOut>,
+    /// The epoch whose weights were taken, from 1.
+    pub epoch: u32,
+    /// Loss of each step.
+    pub losses: Vec<f32>,
+    /// How the probability of abnormal is bent after the stack, if it is.
+    pub isotonic: Option<Isotonic>,
 }
 
 /// One output of the head.
@@ -89,6 +111,9 @@ pub enum TrainError {
     /// A number that must be a probability is none.
     #[error(transparent)]
     Probability(#[from] clinical::NotAProbability),
+    /// A checkpoint cannot be written or taken up.
+    #[error(transparent)]
+    Checkpointing(#[from] CheckpointingError),
     /// The loss is no number any more: the learning rate is too high.
     #[error("the loss is no number after {0} steps; try a lower learning rate")]
     Diverged(u32),
@@ -120,6 +145,7 @@ fn check(options: &Options, base: &Base) -> Result<(), TrainError> {
         (options.abnormal_weight > 0.0, "abnormal weight"),
         ((0.0..=1.0).contains(&options.class_balance), "class balance"),
         (open_unit(options.held_out), "held out"),
+        (options.sensitivity.is_none_or(open_unit), "sensitivity"),
         (
             options.window > 2 && options.window <= base.config.max_position_embeddings,
             "window",
@@ -211,7 +237,7 @@ fn loss(
 }
 
 /// Logits of each example, row by row.
-fn score(model: &Model, examples: &[Example], budget: usize) -> Result<Vec<Vec<f64>>, TrainError> {
+pub(crate) fn score(model: &Model, examples: &[Example], budget: usize) -> Result<Vec<Vec<f64>>, TrainError> {
     let order: Vec<usize> = (0..examples.len()).collect();
     let mut rows = Vec::with_capacity(examples.len());
     for batch in batches(examples, &order, budget) {
@@ -241,7 +267,7 @@ fn scored(rows: &[Vec<f64>], examples: &[Example], at: usize, temperature: f64) 
     }
 }
 
-fn quality(rows: &[Vec<f64>], examples: &[Example], outputs: usize) -> HeldOut {
+pub(crate) fn quality(rows: &[Vec<f64>], examples: &[Example], outputs: usize) -> HeldOut {
     let decide = |label: &Scored| -> Vec<bool> { label.scores.iter().map(|&score| score >= 0.5).collect() };
     let abnormal = scored(rows, examples, 0, 1.0);
     let f1: Vec<f64> = (1..outputs)
@@ -256,6 +282,61 @@ fn quality(rows: &[Vec<f64>], examples: &[Example], outputs: usize) -> HeldOut {
     }
 }
 
+/// A generator for one thing that is drawn: `kind` 0 for the first values, 1 for the order of an epoch, 2 for the dropout
+/// of a step.
+fn drawn(seed: u64, kind: u8, number: u32) -> StdRng {
+    let digest = Digest::of_parts(&[&seed.to_le_bytes(), &[kind], &number.to_le_bytes()]);
+    StdRng::from_seed(*digest.as_bytes())
+}
+
+/// The examples of each batch of an epoch, by their numbers.
+type Batches = Vec<Vec<usize>>;
+
+/// The batches of each epoch, and how many there are.
+fn plan(corpus: &Corpus, options: &Options) -> Result<(Vec<Batches>, u32), TrainError> {
+    let difficulty = (options.curriculum > 0).then(|| curriculum::difficulty(&corpus.train));
+    let epochs: Vec<Batches> = (0..options.epochs)
+        .map(|epoch| {
+            let mut random = drawn(options.seed, 1, epoch);
+            let order = match &difficulty {
+                Some(difficulty) if epoch < options.curriculum => curriculum::order(difficulty, &mut random),
+                _ => {
+                    let mut order: Vec<usize> = (0..corpus.train.len()).collect();
+                    order.shuffle(&mut random);
+                    order
+                }
+            };
+            batches(&corpus.train, &order, options.batch_tokens)
+        })
+        .collect();
+    let steps = u32::try_from(epochs.iter().map(Vec::len).sum::<usize>())
+        .map_err(|_| TrainError::Option("epochs"))?;
+    Ok((epochs, steps))
+}
+
+/// Digest over all that decides how a run goes: a checkpoint of another run is refused.
+fn identity(base: &Base, corpus: &Corpus, options: &Options) -> Result<String, TrainError> {
+    let options = serde_json::to_vec(options).map_err(|_| TrainError::Option("settings"))?;
+    let parts = [base.digest(), corpus.digest()];
+    Ok(Digest::of_parts(&[&options, parts[0].as_bytes(), parts[1].as_bytes()]).to_string())
+}
+
+/// Values that a run trains, and all values of its model with the head.
+#[must_use]
+pub fn trained_share(base: &Base, corpus: &Corpus, options: &Options) -> (usize, usize) {
+    let width = base.config.hidden_size;
+    let inner = base.config.intermediate_size;
+    let layers = base.config.num_hidden_layers;
+    let sides = |target: &Target| match target {
+        Target::Up | Target::Down => width + inner,
+        _ => 2 * width,
+    };
+    let adapters = layers * options.rank * options.targets.iter().map(sides).sum::<usize>();
+    let norms = (2 * layers + 1) * 2 * width;
+    let head = corpus.outputs() * (2 * width + 1);
+    (adapters + norms + head, base.values() + head)
+}
+
 /// Trains LoRA, layer norms and head on `corpus`, then fits temperatures and operating points on its held-out part.
 /// `observe` is called after each step.
 ///
@@ -265,12 +346,26 @@ pub fn train(
     base: &Base,
     corpus: &Corpus,
     options: &Options,
+    observe: impl FnMut(Progress),
+) -> Result<Trained, TrainError> {
+    train_with(base, corpus, options, None, observe)
+}
+
+/// The same with checkpoints: a run that finds its own goes on from it, and ends with the same bits as one that was never
+/// interrupted.
+///
+/// # Errors
+/// As [`train`]; and [`CheckpointingError`] when a checkpoint cannot be written, is damaged, or is that of another run.
+pub fn train_with(
+    base: &Base,
+    corpus: &Corpus,
+    options: &Options,
+    checkpoints: Option<&Checkpoints<'_>>,
     mut observe: impl FnMut(Progress),
 ) -> Result<Trained, TrainError> {
     check(options, base)?;
-    let mut random = StdRng::seed_from_u64(options.seed);
     let outputs = corpus.outputs();
-    let model = Model::new(base, outputs, options, &mut random)?;
+    let model = Model::new(base, outputs, options, &mut drawn(options.seed, 0, 0))?;
     model.set_bias(&prior(&corpus.train, outputs))?;
     let groups = model.groups();
     let mut optimizer = AdamW::new(options.clip);
@@ -283,52 +378,151 @@ pub fn train(
         .map(|var| var.elem_count())
         .sum();
     let positive = positive_weights(&corpus.train, outputs, options);
-
     // The batches are drawn before the first step, so that the number of steps is known.
-    let plan: Vec<Vec<Vec<usize>>> = (0..options.epochs)
-        .map(|_| {
-            let mut order: Vec<usize> = (0..corpus.train.len()).collect();
-            order.shuffle(&mut random);
-            batches(&corpus.train, &order, options.batch_tokens)
-        })
-        .collect();
-    let steps =
-        u32::try_from(plan.iter().map(Vec::len).sum::<usize>()).map_err(|_| TrainError::Option("epochs"))?;
+    let (plan, steps) = plan(corpus, options)?;
     let schedule = Schedule {
         steps,
         warm_up: options.warm_up,
     };
+
+    let mut stand = Standing {
+        facts: Facts {
+            run: identity(base, corpus, options)?,
+            ..Facts::default()
+        },
+        best: Vec::new(),
+        losses: Vec::new(),
+    };
+    if let Some(checkpoints) = checkpoints
+        && let Some(state) = State::read(checkpoints.folder, &stand.facts.run)?
+    {
+        stand.take_up(state, &mut optimizer)?;
+    }
+    let writer = checkpoints.map(Writer::start).transpose()?;
     let mut step = 0;
-    let mut held_out = None;
-    for (epoch, epoch_batches) in (1..).zip(&plan) {
+    'run: for (epoch, epoch_batches) in (1..).zip(&plan) {
+        if stand.is_over(options.patience) {
+            break;
+        }
         for (at, batch) in epoch_batches.iter().enumerate() {
+            step += 1;
+            if step <= stand.facts.step {
+                continue;
+            }
             let examples: Vec<&Example> = batch.iter().map(|&at| &corpus.train[at]).collect();
             let tokens = Tokens::new(examples.iter().map(|example| example.ids.as_slice()));
+            let mut random = drawn(options.seed, 2, step);
             let logits = model.forward(&tokens, options.dropout, Some(&mut random))?;
             let loss = loss(&logits, &examples, &positive, options)?;
-            let gradient = optimizer.step(&loss.backward()?, schedule.factor(step))?;
-            let loss = f64::from(loss.to_scalar::<f32>()?);
-            step += 1;
+            let gradient = optimizer.step(&loss.backward()?, schedule.factor(step - 1))?;
+            let loss = loss.to_scalar::<f32>()?;
             if !loss.is_finite() || !gradient.is_finite() {
                 return Err(TrainError::Diverged(step));
             }
+            stand.facts.step = step;
+            stand.losses.push(loss);
             let last = at + 1 == epoch_batches.len();
             if last {
                 let rows = score(&model, &corpus.held_out, options.batch_tokens)?;
-                held_out = Some(quality(&rows, &corpus.held_out, 1 + corpus.labels().len()));
+                let quality = quality(&rows, &corpus.held_out, 1 + corpus.labels().len());
+                stand.epoch(quality, options.patience > 0, &optimizer)?;
+            }
+            if let Some(writer) = writer.as_ref().filter(|writer| last || writer.is_due(step))
+                && !writer.offer(stand.state(&optimizer)?)
+            {
+                // It has ended, and says why when it is asked to finish.
+                break 'run;
             }
             observe(Progress {
                 step,
                 steps,
                 epoch,
-                loss,
+                loss: f64::from(loss),
                 gradient,
-                held_out: held_out.filter(|_| last),
+                held_out: stand.facts.epochs.last().copied().filter(|_| last),
             });
         }
     }
-    let held_out = held_out.ok_or(TrainError::Option("epochs"))?;
-    finish(base, corpus, options, &model, trained_values, held_out)
+    if let Some(writer) = writer {
+        writer.finish(Some(stand.state(&optimizer)?))?;
+    }
+    let last = u32::try_from(stand.facts.epochs.len()).unwrap_or(u32::MAX);
+    let taken = stand.facts.best_epoch.unwrap_or(last);
+    if !stand.best.is_empty() {
+        optimizer.set(stand.best)?;
+    }
+    let held_out = stand
+        .facts
+        .epochs
+        .get((taken as usize).saturating_sub(1))
+        .copied()
+        .ok_or(TrainError::Option("epochs"))?;
+    let mut trained = finish(base, corpus, options, &model, trained_values, held_out)?;
+    (trained.epochs, trained.epoch, trained.losses) = (stand.facts.epochs, taken, stand.losses);
+    Ok(trained)
+}
+
+/// Where a run stands, besides weights and moments.
+struct Standing {
+    facts: Facts,
+    best: Vec<Vec<f32>>,
+    losses: Vec<f32>,
+}
+
+impl Standing {
+    fn take_up(&mut self, state: State, optimizer: &mut AdamW) -> Result<(), TrainError> {
+        let moments = Moments {
+            step: state.facts.optimizer,
+            values: state.values,
+            first: state.first,
+            second: state.second,
+        };
+        if !optimizer.restore(moments)? {
+            return Err(CheckpointingError::Damaged.into());
+        }
+        (self.facts, self.best, self.losses) = (state.facts, state.best, state.losses);
+        Ok(())
+    }
+
+    fn state(&self, optimizer: &AdamW) -> Result<State, TrainError> {
+        let moments = optimizer.state()?;
+        Ok(State {
+            facts: Facts {
+                optimizer: moments.step,
+                ..self.facts.clone()
+            },
+            values: moments.values,
+            first: moments.first,
+            second: moments.second,
+            best: self.best.clone(),
+            losses: self.losses.clone(),
+        })
+    }
+
+    /// Notes an epoch's quality and, where the best counts, keeps its weights.
+    fn epoch(&mut self, quality: HeldOut, keep: bool, optimizer: &AdamW) -> Result<(), TrainError> {
+        let best = self
+            .facts
+            .best_epoch
+            .and_then(|best| self.facts.epochs.get(best as usize - 1));
+        let better = best.is_none_or(|best| quality.score() > best.score());
+        self.facts.epochs.push(quality);
+        if keep && better {
+            self.facts.best_epoch = u32::try_from(self.facts.epochs.len()).ok();
+            self.best = optimizer.state()?.values;
+        }
+        Ok(())
+    }
+
+    /// Whether so many epochs have passed since the best one that training ends.
+    fn is_over(&self, patience: u32) -> bool {
+        let epochs = u32::try_from(self.facts.epochs.len()).unwrap_or(u32::MAX);
+        patience > 0
+            && self
+                .facts
+                .best_epoch
+                .is_some_and(|best| epochs >= best.saturating_add(patience))
+    }
 }
 
 fn finish(
@@ -365,6 +559,23 @@ fn finish(
         .map(|example| f64::from(example.targets[0]))
         .collect();
     let stack = calibration::stack(&pairs, &abnormal, &copies);
+    let mut stacked: Vec<f64> = pairs
+        .iter()
+        .map(|&(own, any)| calibration::sigmoid(stack.bias + stack.own * own + stack.any * any))
+        .collect();
+    let isotonic = match options.calibration {
+        Calibration::Temperature => None,
+        Calibration::Isotonic => calibration::isotonic(&stacked, &abnormal, &copies),
+    };
+    if let Some(isotonic) = &isotonic {
+        for p in &mut stacked {
+            *p = isotonic.bend(*p);
+        }
+    }
+    let threshold = match options.sensitivity {
+        None => 0.5,
+        Some(wanted) => calibration::at_sensitivity(&stacked, &abnormal, &copies, wanted),
+    };
     let labels: Vec<Scored> = (1..=corpus.labels().len())
         .map(|at| scored(&rows, examples, at, temperature))
         .collect();
@@ -385,7 +596,7 @@ fn finish(
             own: stack.own,
             any: stack.any,
             bias: stack.bias,
-            threshold: Probability::new(0.5)?,
+            threshold: Probability::new(threshold)?,
         },
         findings,
         supporting: corpus
@@ -398,5 +609,9 @@ fn finish(
             .collect(),
         trained_values,
         held_out,
+        epochs: Vec::new(),
+        epoch: 0,
+        losses: Vec::new(),
+        isotonic,
     })
 }

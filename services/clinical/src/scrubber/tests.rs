@@ -303,10 +303,6 @@ fn organisms_stay_beside_names() {
 #[test]
 fn two_strangers_side_by_side_are_a_name() {
     assert_eq!(taken("Vrabelgo Zholtaku was seen"), ["Vrabelgo Zholtaku"]);
-    // A term that no list has goes on with its noun.
-    for text in ["The Vrabelgo Zholtaku screw", "Vrabelgo Zholtaku's solution", "Vrabelgo"] {
-        assert_eq!(taken(text), Vec::<&str>::new(), "{text}");
-    }
 }
 
 #[test]

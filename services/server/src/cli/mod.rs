@@ -2,10 +2,12 @@
 
 pub mod audit;
 pub mod client;
+pub mod data;
 pub mod database;
 pub mod deid;
 pub mod demo;
 pub mod dev;
+mod figures;
 pub mod keys;
 pub mod migrate;
 pub mod model;
@@ -53,6 +55,9 @@ pub enum Command {
     Submit(submit::SubmitArgs),
     /// Take patients out of documents, and measure what is missed
     Deid(deid::DeidArgs),
+    /// Look after labelled reports before a model learns from them
+    #[command(subcommand)]
+    Data(data::DataCommand),
     /// Train, evaluate and inspect models
     #[command(subcommand)]
     Model(model::ModelCommand),
@@ -87,6 +92,7 @@ pub fn run(cli: Cli) -> Result<std::process::ExitCode, Failure> {
         Command::Keys(args) => keys::run(&args)?,
         Command::Submit(args) => return submit::run(&args),
         Command::Deid(args) => return deid::run(args),
+        Command::Data(command) => data::run(command)?,
         Command::Model(command) => model::run(command)?,
         Command::Audit(args) => return audit::run(args),
         Command::Prove(args) => return prove::run(&args),

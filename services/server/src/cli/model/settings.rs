@@ -1,7 +1,7 @@
 //! How a model is trained, as flags.
 
 use clap::Args;
-use training::{Options, Target};
+use training::{Calibration, Options, Target};
 
 /// How the model is trained; the defaults are those of the default model.
 #[derive(Args)]
@@ -13,6 +13,9 @@ pub struct Settings {
     /// Word pieces in a batch
     #[arg(long, default_value_t = Options::default().batch_tokens, value_name = "N")]
     batch_tokens: usize,
+    /// LoRA on query and value alone: below 1 % of the weights are trained, in less time and memory
+    #[arg(long, conflicts_with_all = ["rank", "alpha", "targets"])]
+    small: bool,
     /// Rank of LoRA
     #[arg(long, default_value_t = Options::default().rank, value_name = "N")]
     rank: usize,
@@ -49,6 +52,19 @@ pub struct Settings {
     /// Word pieces that neighbouring windows share
     #[arg(long, default_value_t = Options::default().overlap, value_name = "N")]
     overlap: usize,
+    /// First epochs that go from easy reports to hard ones: short ones that a bag of words is sure of come first
+    #[arg(long, default_value_t = Options::default().curriculum, value_name = "N")]
+    curriculum: u32,
+    /// End after so many epochs without a better quality on the reports kept out, with the best weights; 0: train to the
+    /// end and take the last
+    #[arg(long, default_value_t = Options::default().patience, value_name = "N")]
+    patience: u32,
+    /// Sensitivity that the operating point of abnormal must reach on the reports kept out; without it one half
+    #[arg(long, value_name = "X")]
+    sensitivity: Option<f64>,
+    /// How the probability of abnormal is calibrated: temperature, or isotonic (which needs a thousand reports kept out)
+    #[arg(long, default_value_t = Options::default().calibration, value_name = "NAME")]
+    calibration: Calibration,
     /// Seed of initialisation, order, dropout and split: the same seed gives the same model
     #[arg(long, default_value_t = Options::default().seed, value_name = "N")]
     seed: u64,
@@ -57,12 +73,22 @@ pub struct Settings {
 impl Settings {
     /// The same as a value.
     pub(super) fn options(&self) -> Options {
+        let small = Options::small();
+        let (rank, alpha, targets) = if self.small {
+            (small.rank, small.alpha, small.targets)
+        } else {
+            (self.rank, self.alpha, self.targets.clone())
+        };
         Options {
             epochs: self.epochs,
             batch_tokens: self.batch_tokens,
-            rank: self.rank,
-            alpha: self.alpha,
-            targets: self.targets.clone(),
+            rank,
+            alpha,
+            targets,
+            curriculum: self.curriculum,
+            patience: self.patience,
+            sensitivity: self.sensitivity,
+            calibration: self.calibration,
             learning_rate: self.learning_rate,
             head_learning_rate: self.head_learning_rate,
             dropout: self.dropout,
@@ -79,15 +105,19 @@ impl Settings {
 
     /// The same as flags, for the card.
     pub(super) fn flags(&self) -> String {
-        let targets: Vec<String> = self.targets.iter().map(ToString::to_string).collect();
+        let options = self.options();
+        let targets: Vec<String> = options.targets.iter().map(ToString::to_string).collect();
+        let sensitivity = self
+            .sensitivity
+            .map_or_else(String::new, |wanted| format!("--sensitivity {wanted} "));
         format!(
             "--epochs {} --batch-tokens {} --rank {} --alpha {} --targets {} --learning-rate {} --head-learning-rate {} \
              --dropout {} --class-balance {} --held-out {} --least-notes {} --least-supporting {} --window {} --overlap {} \
-             --seed {}",
+             --curriculum {} --patience {} {sensitivity}--calibration {} --seed {}",
             self.epochs,
             self.batch_tokens,
-            self.rank,
-            self.alpha,
+            options.rank,
+            options.alpha,
             targets.join(","),
             self.learning_rate,
             self.head_learning_rate,
@@ -98,6 +128,9 @@ impl Settings {
             self.least_supporting,
             self.window,
             self.overlap,
+            self.curriculum,
+            self.patience,
+            self.calibration,
             self.seed
         )
     }

@@ -1,0 +1,4 @@
+countersign-model/1
+manifest.json sha256 a72158d4f6ba7f5b0729d754adbddca5cdf06e816c9da73f04d3f065de3bec63
+
+— countersign/models /WQJ5zPlHDny9fr9divlBPEmRDqow/NK3lvuZSgjjyApJTSoxIOGQ46p3unCPRy3X102yINAvGzu8G0XjYgCMuF/Pwo=
