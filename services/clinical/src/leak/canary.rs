@@ -171,9 +171,35 @@ struct Home {
 }
 
 /// Words of the names of cities that are no names.
-const PARTS: [&str; 18] = [
-    "center", "central", "church", "county", "court", "grand", "great", "lower", "mount", "north", "plaza",
-    "point", "saint", "south", "street", "upper", "valley", "village",
+const PARTS: [&str; 28] = [
+    "avenue",
+    "boulevard",
+    "center",
+    "central",
+    "church",
+    "circle",
+    "county",
+    "court",
+    "drive",
+    "grand",
+    "great",
+    "lower",
+    "mount",
+    "north",
+    "place",
+    "plaza",
+    "point",
+    "saint",
+    "south",
+    "square",
+    "street",
+    "terrace",
+    "trail",
+    "upper",
+    "valley",
+    "village",
+    "highway",
+    "parkway",
 ];
 
 impl Home {

@@ -133,7 +133,10 @@ pub(crate) fn slip_at(words: &Words<'_>, at: usize, first: &str, phrase: &Phrase
         .words
         .iter()
         .enumerate()
-        .filter(|(position, word)| *position != slip && !is_street_type(&word.form))
+        .filter(|(position, word)| {
+            let kind = position + 1 == phrase.words.len() && is_street_type(&word.form);
+            *position != slip && !kind
+        })
         .count();
     let written = words.list.get(at + slip)?;
     let told = &phrase.words[slip];
@@ -157,15 +160,16 @@ fn stands_out(words: &Words<'_>, at: usize, count: usize) -> bool {
     let all =
         |wanted: &[Case]| (at..at + count).all(|at| case(at).is_some_and(|case| wanted.contains(&case)));
     // A neighbour of the same clause in capitals.
-    let shouts = |neighbour: usize, behind: usize| {
-        case(neighbour) == Some(Case::Upper)
-            && words
-                .list
-                .get(behind)
-                .is_some_and(|word| matches!(word.gap, Gap::Blank | Gap::Comma | Gap::Hyphen | Gap::Slash))
+    let shouts = |neighbour: usize, left: usize| {
+        let between = words
+            .tokens
+            .get(left)
+            .zip(words.tokens.get(left + 1))
+            .and_then(|(left, right)| words.text.get(left.end..right.start));
+        case(neighbour) == Some(Case::Upper) && matches!(between, Some(" " | ", " | "-" | "/" | " - "))
     };
     let shouted =
-        at.checked_sub(1).is_some_and(|before| shouts(before, at)) || shouts(at + count, at + count);
+        at.checked_sub(1).is_some_and(|before| shouts(before, before)) || shouts(at + count, at + count - 1);
     all(&[Case::Title]) || all(&[Case::Upper, Case::Initial]) && !shouted
 }
 
