@@ -9,7 +9,13 @@ use seal::Digest;
 use crate::testing::{Tiny, note};
 use crate::{Engine, EngineOptions, LoadError, PackageError, WeightsError};
 
-const FILES: [&str; 5] = ["card.json", "config.json", "labels.json", "tokenizer.json", "weights.safetensors"];
+const FILES: [&str; 5] = [
+    "card.json",
+    "config.json",
+    "labels.json",
+    "tokenizer.json",
+    "weights.safetensors",
+];
 
 fn packed(tiny: &Tiny) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -53,7 +59,10 @@ fn parts_of_different_models_are_refused() {
         tensor.values[0] = f32::NAN;
     }
     let (_guard, path) = packed(&nan);
-    assert!(matches!(load(&path), Err(LoadError::Weights(WeightsError::NotFinite(_)))));
+    assert!(matches!(
+        load(&path),
+        Err(LoadError::Weights(WeightsError::NotFinite(_)))
+    ));
 
     // A finding more than the head has outputs.
     let mut labels = Tiny::new();
@@ -65,7 +74,9 @@ fn parts_of_different_models_are_refused() {
 
     // A tokenizer with a word more than the encoder's table.
     let mut words = Tiny::new();
-    words.tokenizer = words.tokenizer.replace("\"nodule\":11", "\"nodule\":11,\"more\":12");
+    words.tokenizer = words
+        .tokenizer
+        .replace("\"nodule\":11", "\"nodule\":11,\"more\":12");
     let (_guard, path) = packed(&words);
     assert!(matches!(
         load(&path),

@@ -7,6 +7,7 @@ use inference::TokenizerError;
 use seal::Digest;
 
 use crate::base::Base;
+use crate::cleaning::minhash::{self, Groups, Shingles};
 use crate::options::Options;
 
 /// A scrubbed note with what a reader said about it.
@@ -51,9 +52,34 @@ pub enum CorpusError {
     TooFew(usize),
 }
 
+/// Similarity from which texts are near copies of one another, which are never on both sides.
+const NEAR: f64 = 0.9;
+
+/// A number in [0, 1) for each example: the first eight bytes of its digest, or of the least digest among its near copies,
+/// whose examples so stay together.
+fn places(examples: BTreeMap<[u8; 32], Example>) -> impl Iterator<Item = (f64, Example)> {
+    let pieces: Vec<Shingles> = examples
+        .values()
+        .map(|example| Shingles::of_pieces(&example.ids))
+        .collect();
+    let mut groups = Groups::new(pieces.len());
+    for pair in minhash::pairs(&pieces, NEAR) {
+        groups.join(pair.first, pair.second);
+    }
+    let keys: Vec<[u8; 32]> = examples.keys().copied().collect();
+    examples.into_values().enumerate().map(move |(at, example)| {
+        // A group's number is that of its first member, and the examples are in the order of their digests.
+        let least = keys[groups.find(at)];
+        let place = least[..8]
+            .iter()
+            .fold(0.0_f64, |place, &byte| place.mul_add(256.0, f64::from(byte)));
+        (place / 2.0_f64.powi(64), example)
+    })
+}
+
 impl Corpus {
     /// Splits notes into word pieces, joins those that read the same to the model, keeps a part out by the digest of
-    /// the text (so that the same text is never on both sides), and takes the findings with `least_notes` notes or
+    /// the text (so that neither the same text nor a near copy is on both sides), and takes the findings with `least_notes` notes or
     /// more to be reported, and those with `least_supporting` or more to speak for abnormal. Notes without a word are left out.
     ///
     /// # Errors
@@ -115,15 +141,10 @@ impl Corpus {
         let rows = digests.len();
         let digest = Digest::of_parts(&digests.iter().map(<[u8; 32]>::as_slice).collect::<Vec<_>>());
         let (mut train, mut held_out) = (Vec::new(), Vec::new());
-        for (key, mut example) in examples {
+        for (place, mut example) in places(examples) {
             for target in &mut example.targets {
                 *target /= example.copies;
             }
-            // The first eight bytes of a digest as a number in [0, 1).
-            let place = key[..8]
-                .iter()
-                .fold(0.0_f64, |place, &byte| place.mul_add(256.0, f64::from(byte)))
-                / 2.0_f64.powi(64);
             if place < options.held_out {
                 &mut held_out
             } else {
@@ -234,6 +255,37 @@ mod tests {
                 .all(|example| !sides.contains(example.ids.as_slice()))
         );
         Ok(())
+    }
+
+    #[test]
+    fn near_copies_stay_on_one_side() {
+        // A hundred texts of forty pieces, each with a copy whose last piece is another.
+        let mut examples = BTreeMap::new();
+        let ids = |number: u32, last: u32| -> Vec<u32> {
+            (0..39).map(|at| number * 39 + at).chain([last]).collect()
+        };
+        for number in 0..100 {
+            for last in [90_000, 90_001] {
+                let ids = ids(number, last);
+                let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+                let example = Example {
+                    ids,
+                    targets: Vec::new(),
+                    copies: 1.0,
+                };
+                examples.insert(*Digest::of(&bytes).as_bytes(), example);
+            }
+        }
+        let placed: HashMap<Vec<u32>, f64> = places(examples)
+            .map(|(place, example)| (example.ids, place))
+            .collect();
+        assert_eq!(placed.len(), 200);
+        for number in 0..100 {
+            let (one, other) = (placed[&ids(number, 90_000)], placed[&ids(number, 90_001)]);
+            assert!((one - other).abs() < 1e-15 && (0.0..1.0).contains(&one));
+        }
+        let first = placed[&ids(0, 90_000)];
+        assert!(placed.values().any(|place| (place - first).abs() > 0.1));
     }
 
     #[test]

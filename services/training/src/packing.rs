@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use crate::base::Base;
 use crate::corpus::Corpus;
+use crate::fitting::Trained;
 use crate::options::Options;
-use crate::run::Trained;
 
 /// What a model card says that no training run can know: written by people, kept beside the data.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

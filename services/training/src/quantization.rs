@@ -13,11 +13,12 @@ use rand::rngs::StdRng;
 
 use crate::base::{Base, BaseError};
 use crate::corpus::{Corpus, Example};
+use crate::fitting::{Trained, quality, score};
 use crate::linear::Rounding;
 use crate::metrics;
 use crate::model::{Model, ModelError};
 use crate::options::Options;
-use crate::run::{HeldOut, TrainError, Trained, quality, score};
+use crate::run::{HeldOut, TrainError};
 
 /// Notes of the training part that the static scales are taken from.
 const CALIBRATION: usize = 128;

@@ -19,7 +19,7 @@ const CROWD: usize = 64;
 
 /// A text as the set of its shingles: three neighbouring words each, or all words of a shorter text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Shingles(Vec<u64>);
+pub(crate) struct Shingles(Vec<u64>);
 
 /// FNV-1a, 64 bits (RFC 9923), over the words with a mark between.
 fn hash(words: &[&str]) -> u64 {
@@ -41,11 +41,24 @@ fn mix(mut x: u64) -> u64 {
 
 impl Shingles {
     pub(super) fn of(words: &[&str]) -> Self {
-        let mut set: Vec<u64> = if words.len() < SHINGLE {
+        Self::from(if words.len() < SHINGLE {
             vec![hash(words)]
         } else {
             words.windows(SHINGLE).map(hash).collect()
-        };
+        })
+    }
+
+    /// The same of word pieces by their numbers.
+    pub(crate) fn of_pieces(ids: &[u32]) -> Self {
+        let hash = |ids: &[u32]| ids.iter().fold(0, |sum, &id| mix(sum ^ u64::from(id)));
+        Self::from(if ids.len() < SHINGLE {
+            vec![hash(ids)]
+        } else {
+            ids.windows(SHINGLE).map(hash).collect()
+        })
+    }
+
+    fn from(mut set: Vec<u64>) -> Self {
         set.sort_unstable();
         set.dedup();
         Self(set)
@@ -80,14 +93,14 @@ impl Shingles {
 
 /// Two texts that resemble one another.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Pair {
-    pub(super) first: usize,
-    pub(super) second: usize,
-    pub(super) similarity: f64,
+pub(crate) struct Pair {
+    pub(crate) first: usize,
+    pub(crate) second: usize,
+    pub(crate) similarity: f64,
 }
 
 /// All pairs of texts with at least this similarity, as far as the bands bring them together.
-pub(super) fn pairs(texts: &[Shingles], least: f64) -> Vec<Pair> {
+pub(crate) fn pairs(texts: &[Shingles], least: f64) -> Vec<Pair> {
     let mut buckets: HashMap<(usize, u64), Vec<usize>> = HashMap::new();
     for (at, text) in texts.iter().enumerate() {
         for (band, rows) in text.signature().chunks_exact(ROWS).enumerate() {
@@ -117,16 +130,16 @@ pub(super) fn pairs(texts: &[Shingles], least: f64) -> Vec<Pair> {
 
 /// Sets that grow together (union-find with path halving).
 #[derive(Debug, Clone)]
-pub(super) struct Groups(Vec<usize>);
+pub(crate) struct Groups(Vec<usize>);
 
 impl Groups {
     /// Each on its own.
-    pub(super) fn new(count: usize) -> Self {
+    pub(crate) fn new(count: usize) -> Self {
         Self((0..count).collect())
     }
 
     /// The group of one: the least of its members.
-    pub(super) fn find(&mut self, mut at: usize) -> usize {
+    pub(crate) fn find(&mut self, mut at: usize) -> usize {
         while self.0[at] != at {
             self.0[at] = self.0[self.0[at]];
             at = self.0[at];
@@ -135,7 +148,7 @@ impl Groups {
     }
 
     /// Joins the groups of two.
-    pub(super) fn join(&mut self, a: usize, b: usize) {
+    pub(crate) fn join(&mut self, a: usize, b: usize) {
         let (a, b) = (self.find(a), self.find(b));
         self.0[a.max(b)] = a.min(b);
     }

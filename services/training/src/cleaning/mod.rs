@@ -3,7 +3,7 @@
 //! gateway still finds. No I/O; rows come in scrubbed, and what comes out names rows by their numbers.
 
 mod language;
-mod minhash;
+pub(crate) mod minhash;
 mod split;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
