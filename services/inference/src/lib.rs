@@ -4,8 +4,8 @@
 //! A packed model is one folder: `config.json` and `tokenizer.json` of the encoder, `weights.safetensors` (int8 base,
 //! f32 LoRA and heads), `labels.json` (outputs, calibration, operating points, window), `card.json`, the weights' own
 //! `LICENSE`, and `manifest.json` with the SHA-256 of each. The SHA-256 of the manifest is the model's name in every
-//! assessment. The encoder is candle's BERT (Devlin et al. 2018, arXiv:1810.04805), always with an attention mask; the
-//! head is one attention pooling for each output (Mullenbach et al. 2018, arXiv:1802.05695); a note beyond the window is
+//! assessment. The encoder is a BERT (Devlin et al. 2018, arXiv:1810.04805) over the crate `kernels`, in int8 where that
+//! agrees with f32, with sequences side by side and no padding; candle's is the reference. The head is one attention pooling for each output (Mullenbach et al. 2018, arXiv:1802.05695); a note beyond the window is
 //! read in windows that overlap, and the largest probability of each output counts.
 //!
 //! ```
@@ -25,13 +25,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod agreement;
 mod card;
 mod classifier;
 mod config;
+mod encoder;
 mod engine;
 mod labels;
+mod lane;
 mod legible;
+mod load;
+mod meter;
+mod owner;
 mod package;
+mod runner;
 mod scores;
 #[cfg(test)]
 mod testing;
@@ -41,9 +48,14 @@ mod window;
 
 pub use card::{BaseModel, FindingMetrics, Metrics, ModelCard, TrainingData};
 pub use config::{Activation, Config, ConfigError};
-pub use engine::{Engine, EngineOptions, LoadError};
+pub use engine::{Busy, Engine, EngineOptions};
 pub use labels::{AbnormalPoint, FindingLabel, LabelSet, LabelSetError, OperatingPoint, SupportingLabel};
+pub use lane::{Lane, Refusal};
+pub use load::LoadError;
+pub use meter::{Meter, MeterError, Shape};
+pub use owner::Load;
 pub use package::{Package, PackageError};
+pub use runner::Compute;
 pub use scores::{ScoreError, Scores, any_log_odds};
 pub use tokenizer::{Pieces, Tokenizer, TokenizerError};
 pub use weights::{

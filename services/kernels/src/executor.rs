@@ -146,10 +146,14 @@ impl Executor {
             self.shared.inputs.pack(isa, packed, x);
             let inputs = &self.shared.inputs;
             let out_parts = Disjoint::new(&mut *out);
-            self.pool.run(tasks, |_, task| {
+            let areas = &self.areas;
+            self.pool.run(tasks, |worker, task| {
                 let range = share(panels, tasks, task);
+                let area = &mut *areas[worker].lock().unwrap_or_else(PoisonError::into_inner);
                 // SAFETY: tasks have different panels.
-                unsafe { product(isa, packed, inputs, range, finish, (&out_parts, 0)) };
+                unsafe {
+                    product(isa, packed, inputs, range, finish, (&out_parts, 0), &mut area.panel);
+                };
             });
             if let Some(norm) = norm {
                 self.layer_norm(norm, out);
@@ -173,6 +177,7 @@ impl Executor {
                     0..packed.panels(),
                     finish,
                     (&out, block.start),
+                    &mut area.panel,
                 );
             };
             if let Some(norm) = norm {
@@ -236,7 +241,17 @@ impl Executor {
             {
                 let wide = Disjoint::new(&mut *wide);
                 // SAFETY: this thread's own memory.
-                unsafe { product(isa, up, &area.inputs, 0..up.panels(), first, (&wide, 0)) };
+                unsafe {
+                    product(
+                        isa,
+                        up,
+                        &area.inputs,
+                        0..up.panels(),
+                        first,
+                        (&wide, 0),
+                        &mut area.panel,
+                    );
+                };
             }
             area.inputs.pack(isa, down, wide);
             // SAFETY: tasks have different rows, and `x` above was let go.
@@ -248,6 +263,7 @@ impl Executor {
                     0..down.panels(),
                     last,
                     (&hidden, block.start),
+                    &mut area.panel,
                 );
             };
             // SAFETY: the same rows, which the product has let go.

@@ -1,10 +1,10 @@
-//! The tile in AVX2 and FMA: 6 × 16 for f32 and bf16, 4 × 16 for int8, each half of a panel after the other.
+//! The tile in AVX2 and FMA: 6 × 16, each half of a panel after the other.
 
 use std::arch::x86_64::{
     __m256, __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_castps_si256, _mm256_castsi256_ps,
-    _mm256_fmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_set1_epi16, _mm256_set1_epi32,
+    _mm256_fmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_set1_epi32,
     _mm256_setzero_ps, _mm256_setzero_si256, _mm256_slli_epi16, _mm256_slli_epi32, _mm256_srai_epi16,
-    _mm256_srli_epi16, _mm256_storeu_si256,
+    _mm256_storeu_si256,
 };
 
 use crate::precision::Precision;
@@ -77,16 +77,27 @@ fn bits_i32(sum: __m256i) -> __m256i {
     sum
 }
 
-/// Bytes widened to 16 bits, the even and the odd ones, because `vpmaddubsw` saturates: 2 × 255 × 127 is no i16.
+/// Pairs of 16 bits, exact: 2 × 255 × 127 is far within an i32.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn add_int8(sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
-    let even_a = _mm256_and_si256(a, _mm256_set1_epi16(0xff));
-    let odd_a = _mm256_srli_epi16::<8>(a);
-    let even_b = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(b));
-    let odd_b = _mm256_srai_epi16::<8>(b);
-    let pairs = _mm256_add_epi32(_mm256_madd_epi16(even_a, even_b), _mm256_madd_epi16(odd_a, odd_b));
-    _mm256_add_epi32(sum, pairs)
+fn add_pairs(sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
+    _mm256_add_epi32(sum, _mm256_madd_epi16(a, b))
+}
+
+/// Bytes to 16 bits with their sign: the even ones of each step, then the odd ones. Which pairs are summed first does not
+/// matter, because all sums are exact; the inputs come in the same order (`inputs.rs`).
+#[target_feature(enable = "avx2")]
+pub(super) fn widen(steps: &[Step], wide: &mut [Step]) {
+    for (step, wide) in steps.iter().zip(wide.as_chunks_mut::<2>().0) {
+        let [even, odd] = wide;
+        for half in 0..COLUMNS / HALF {
+            let words = load(&step.0.as_chunks().0[half]);
+            let low = words.map(|words| _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(words)));
+            let high = words.map(|words| _mm256_srai_epi16::<8>(words));
+            store(&mut even.0.as_chunks_mut().0[half], low);
+            store(&mut odd.0.as_chunks_mut().0[half], high);
+        }
+    }
 }
 
 /// As in AVX-512, but for one half of the panel after the other.
@@ -130,13 +141,13 @@ macro_rules! tiles {
 
 tiles!(any_f32, tile_f32, zero_f32, add_f32, bits_f32);
 tiles!(any_bf16, tile_bf16, zero_f32, add_bf16, bits_f32);
-tiles!(any_int8, tile_int8, zero_i32, add_int8, bits_i32);
+tiles!(any_wide, tile_wide, zero_i32, add_pairs, bits_i32);
 
 #[target_feature(enable = "avx2,fma")]
 pub(super) fn multiply(precision: Precision, a: &[u32], b: &[Step], out: &mut [Step]) {
     match precision {
         Precision::F32 => any_f32(a, b, out),
         Precision::Bf16 => any_bf16(a, b, out),
-        Precision::Int8 => any_int8(a, b, out),
+        Precision::Int8 => any_wide(a, b, out),
     }
 }

@@ -195,6 +195,14 @@ fn load(folder: Option<&Path>) -> Result<Engine, ModelCliError> {
     Engine::load(&folder, EngineOptions::default()).map_err(|error| ModelCliError::Load(folder, error))
 }
 
+/// Labelled reports with the patients taken out.
+///
+/// # Errors
+/// [`ModelCliError`] when the file is no CSV of labelled reports.
+pub fn labelled(csv: &Path) -> Result<Vec<LabelledNote>, ModelCliError> {
+    reports::read(csv)
+}
+
 fn read_text(path: &Path) -> Result<String, ModelCliError> {
     fs::read_to_string(path).map_err(|error| ModelCliError::Read(path.to_owned(), error))
 }
