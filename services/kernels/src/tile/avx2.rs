@@ -65,18 +65,6 @@ fn add_bf16(sum: __m256, a: __m256i, b: __m256i) -> __m256 {
     _mm256_fmadd_ps(even(a), even(b), _mm256_fmadd_ps(odd(a), odd(b), sum))
 }
 
-#[inline]
-#[target_feature(enable = "avx2")]
-fn zero_i32() -> __m256i {
-    _mm256_setzero_si256()
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn bits_i32(sum: __m256i) -> __m256i {
-    sum
-}
-
 /// Pairs of 16 bits, exact: 2 × 255 × 127 is far within an i32.
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -85,17 +73,23 @@ fn add_pairs(sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
 }
 
 /// Bytes to 16 bits with their sign: the even ones of each step, then the odd ones. Which pairs are summed first does not
-/// matter, because all sums are exact; the inputs come in the same order (`inputs.rs`).
+/// matter, because all sums are exact; the inputs come in the same order (`inputs.rs`). The first half of `wide` gets the
+/// first half of the columns, two steps in one, so that what a tile reads in a pass lies together: with every other line
+/// of the cache, it had the use of half of its sets.
 #[target_feature(enable = "avx2")]
 pub(super) fn widen(steps: &[Step], wide: &mut [Step]) {
-    for (step, wide) in steps.iter().zip(wide.as_chunks_mut::<2>().0) {
-        let [even, odd] = wide;
-        for half in 0..COLUMNS / HALF {
-            let words = load(&step.0.as_chunks().0[half]);
-            let low = words.map(|words| _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(words)));
-            let high = words.map(|words| _mm256_srai_epi16::<8>(words));
-            store(&mut even.0.as_chunks_mut().0[half], low);
-            store(&mut odd.0.as_chunks_mut().0[half], high);
+    let (first, second) = wide.split_at_mut(steps.len());
+    for ((step, first), second) in steps.iter().zip(first).zip(second) {
+        for (columns, wide) in step.0.as_chunks::<HALF>().0.iter().zip([first, second]) {
+            let words = load(columns);
+            let [even, odd] = wide.0.as_chunks_mut::<HALF>().0 else {
+                continue;
+            };
+            store(
+                even,
+                words.map(|words| _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(words))),
+            );
+            store(odd, words.map(|words| _mm256_srai_epi16::<8>(words)));
         }
     }
 }
@@ -141,7 +135,42 @@ macro_rules! tiles {
 
 tiles!(any_f32, tile_f32, zero_f32, add_f32, bits_f32);
 tiles!(any_bf16, tile_bf16, zero_f32, add_bf16, bits_f32);
-tiles!(any_wide, tile_wide, zero_i32, add_pairs, bits_i32);
+
+#[target_feature(enable = "avx2,fma")]
+fn any_wide(a: &[u32], b: &[Step], out: &mut [Step]) {
+    match out.len() {
+        1 => tile_wide::<1>(a, b, out),
+        2 => tile_wide::<2>(a, b, out),
+        3 => tile_wide::<3>(a, b, out),
+        4 => tile_wide::<4>(a, b, out),
+        5 => tile_wide::<5>(a, b, out),
+        6 => tile_wide::<6>(a, b, out),
+        rows => panic!("an AVX2 tile of {rows} rows"),
+    }
+}
+
+/// A tile of what [`widen`] made.
+#[target_feature(enable = "avx2,fma")]
+fn tile_wide<const R: usize>(a: &[u32], b: &[Step], out: &mut [Step]) {
+    let (a, _) = a.as_chunks::<R>();
+    let (first, second) = b.split_at(b.len() / 2);
+    for (half, b) in [first, second].into_iter().enumerate() {
+        let mut sums = [[_mm256_setzero_si256(); 2]; R];
+        for (a, b) in a.as_chunks::<2>().0.iter().zip(b) {
+            for (a, columns) in a.iter().zip(b.0.as_chunks().0) {
+                let [low, high] = load(columns);
+                for (sums, &a) in sums.iter_mut().zip(a) {
+                    let a = _mm256_set1_epi32(a.cast_signed());
+                    sums[0] = add_pairs(sums[0], a, low);
+                    sums[1] = add_pairs(sums[1], a, high);
+                }
+            }
+        }
+        for (out, sums) in out.iter_mut().zip(sums) {
+            store(&mut out.0.as_chunks_mut().0[half], sums);
+        }
+    }
+}
 
 #[target_feature(enable = "avx2,fma")]
 pub(super) fn multiply(precision: Precision, a: &[u32], b: &[Step], out: &mut [Step]) {
