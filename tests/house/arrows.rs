@@ -10,7 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("statistics", &[]),
     ("clinical", &["seal"]),
     ("explanation", &["clinical"]),
-    ("inference", &["clinical", "explanation", "seal"]),
+    ("inference", &["clinical", "explanation", "kernels", "seal"]),
     ("training", &["clinical", "explanation", "inference", "seal"]),
     ("records", &["clinical", "policy", "seal"]),
     ("interop", &["clinical", "records"]),

@@ -48,6 +48,25 @@ impl Classifier {
         })
     }
 
+    /// Logits of each input, a row after the other, in batches of similar length of at most `batch_tokens` word pieces,
+    /// padding included (a single longer input is a batch of its own).
+    pub(crate) fn all_logits(&self, inputs: &[Vec<u32>], batch_tokens: usize) -> Result<Vec<f32>> {
+        let mut order: Vec<usize> = (0..inputs.len()).collect();
+        order.sort_by_key(|&at| std::cmp::Reverse(inputs[at].len()));
+        let mut rows: Vec<(usize, Vec<f32>)> = Vec::with_capacity(inputs.len());
+        let mut rest = order.as_slice();
+        while let Some(&first) = rest.first() {
+            // The first is the longest: it sets the width of the batch.
+            let size = (batch_tokens / inputs[first].len().max(1)).clamp(1, rest.len());
+            let (batch, after) = rest.split_at(size);
+            rest = after;
+            let batch_inputs: Vec<&[u32]> = batch.iter().map(|&at| inputs[at].as_slice()).collect();
+            rows.extend(batch.iter().copied().zip(self.logits(&batch_inputs)?));
+        }
+        rows.sort_by_key(|(at, _)| *at);
+        Ok(rows.into_iter().flat_map(|(_, row)| row).collect())
+    }
+
     /// Logits of each input, abnormal first. Inputs of unequal length are padded, and the padding is masked in the
     /// encoder and in the head, so that an input's logits do not depend on its neighbours.
     pub(crate) fn logits(&self, inputs: &[&[u32]]) -> Result<Vec<Vec<f32>>> {

@@ -1,19 +1,24 @@
 //! The engine: a packed model that assesses notes.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use clinical::{
     Assessment, DeidentifiedNote, Finding, Impression, ModelDigest, NotAssessedReason, Outcome, Reading,
 };
 use explanation::{Budget, ExplainError};
 
+use crate::agreement;
 use crate::classifier::Classifier;
-use crate::config::{Config, ConfigError};
-use crate::labels::{LabelSet, LabelSetError};
-use crate::package::{self, Files, PackageError, Trust};
+use crate::labels::LabelSet;
+use crate::lane::{Lane, Refusal, Urgency};
+use crate::load::{LoadError, Parts, Prepared};
+use crate::owner::{Limits, Load, Owner};
+use crate::package::Trust;
+use crate::runner::Compute;
 use crate::scores::{ScoreError, Scores};
-use crate::tokenizer::{Tokenizer, TokenizerError};
-use crate::weights::{Weights, WeightsError};
+use crate::tokenizer::Tokenizer;
 use crate::window::{self, Window};
 use crate::{ModelCard, legible};
 
@@ -26,54 +31,30 @@ pub struct EngineOptions {
     pub seed: u64,
     /// Windows that one note may take; a longer note is not assessed.
     pub max_windows: u32,
-    /// Word pieces in a batch, padding included (a single longer input is a batch of its own).
+    /// Word pieces in a batch; there is no padding (a single longer input is a batch of its own).
     pub batch_tokens: usize,
+    /// What the model computes with.
+    pub compute: Compute,
+    /// Threads of the model; `None` for one for each processor.
+    pub threads: Option<NonZeroUsize>,
+    /// How much work may wait, as the time that it takes at the measured speed.
+    pub longest_wait: Duration,
 }
 
 impl Default for EngineOptions {
-    /// The default budget, seed 1, 64 windows (some 8,000 words), batches of 2,048 word pieces.
+    /// The default budget, seed 1, 64 windows (some 8,000 words), batches of 1,024 word pieces, the fastest precision that
+    /// agrees with f32, all processors, and a minute of work waiting.
     fn default() -> Self {
         Self {
             budget: Budget::default(),
             seed: 1,
             max_windows: 64,
-            batch_tokens: 2048,
+            batch_tokens: 1024,
+            compute: Compute::Auto,
+            threads: None,
+            longest_wait: Duration::from_mins(1),
         }
     }
-}
-
-/// Why a folder cannot be loaded as a model.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The folder does not verify.
-    #[error(transparent)]
-    Package(#[from] PackageError),
-    /// The configuration is not that of a BERT.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The label set makes no sense.
-    #[error(transparent)]
-    Labels(#[from] LabelSetError),
-    /// The tokenizer cannot be used.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
-    /// The tokenizer knows more word pieces than the encoder.
-    #[error("the tokenizer has {tokenizer} word pieces, the encoder {encoder}")]
-    Vocabulary {
-        /// Word pieces of the tokenizer.
-        tokenizer: usize,
-        /// Rows of the encoder's table.
-        encoder: usize,
-    },
-    /// The weights are damaged.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-    /// The weights do not fit the configuration or the label set.
-    #[error("the weights do not fit config.json or labels.json")]
-    Shape(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The model card is not in its form.
-    #[error("card.json is no model card")]
-    Card(#[source] serde_json::Error),
 }
 
 /// Why a note could not be assessed, for the log.
@@ -85,9 +66,32 @@ enum AssessError {
     Explain(#[from] ExplainError<ScoreError>),
 }
 
-/// A loaded model. It is immutable: threads share it, and each call computes on the caller's thread and candle's pool.
+/// Why a note got no answer in time; anything else is an [`Outcome`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Busy {
+    /// As much work waits as may wait.
+    #[error("the engine has as much work waiting as it may have")]
+    Overloaded,
+    /// The deadline passed first.
+    #[error("the deadline passed before the engine came to it")]
+    Late,
+}
+
+/// Who turns word pieces into logits.
+enum Backend {
+    /// Our own kernels, on one thread that owns them.
+    Kernels {
+        owner: Owner,
+        compute: Compute,
+        kernel: &'static str,
+    },
+    /// candle's BERT, on the caller's thread and candle's pool.
+    Candle(Box<Classifier>),
+}
+
+/// A loaded model. It is immutable: threads share it, and their work shares batches.
 pub struct Engine {
-    classifier: Classifier,
+    backend: Backend,
     tokenizer: Tokenizer,
     labels: LabelSet,
     card: ModelCard,
@@ -96,9 +100,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Loads the packed model in `folder`, after checking every file against the manifest, whoever made it: for a
-    /// model that this process has packed, and for tests; what serves patients is loaded by [`Engine::load_trusted`].
-    /// The int8 matrices are turned into f32 and LoRA is merged into them.
+    /// Loads the packed model in `folder`, after checking every file against the manifest, whoever made it, and packs
+    /// its weights with LoRA merged: for a model that this process has packed, and for tests; what serves patients is
+    /// loaded by [`Engine::load_trusted`]. Takes a fraction of a second for a `MiniLM`.
     ///
     /// # Errors
     /// [`LoadError`] when a file is missing, extra, changed or damaged, or the parts do not fit one another.
@@ -111,26 +115,38 @@ impl Engine {
     /// # Errors
     /// As [`Engine::load`], and when nobody trusted signed the model.
     pub fn load_trusted(folder: &Path, trust: Trust<'_>, options: EngineOptions) -> Result<Self, LoadError> {
-        let files = Files::read(folder, trust)?;
-        let config = Config::from_json(files.get(package::CONFIG)?)?;
-        let labels = LabelSet::from_json(files.get(package::LABELS)?, config.max_position_embeddings)?;
-        let tokenizer = Tokenizer::from_json(files.get(package::TOKENIZER)?)?;
-        if tokenizer.vocabulary() > config.vocab_size {
-            return Err(LoadError::Vocabulary {
-                tokenizer: tokenizer.vocabulary(),
-                encoder: config.vocab_size,
-            });
-        }
-        let card = serde_json::from_slice(files.get(package::CARD)?).map_err(LoadError::Card)?;
-        let tensors = Weights::from_bytes(files.get(package::WEIGHTS)?)?.merge()?;
-        let classifier = Classifier::new(&config, labels.outputs(), tensors)
-            .map_err(|error| LoadError::Shape(error.into()))?;
-        Ok(Self {
-            classifier,
+        let mut parts = Parts::read(folder, trust)?;
+        let backend = match parts.prepare(options.compute, options.threads)? {
+            Prepared::Candle(classifier) => Backend::Candle(classifier),
+            Prepared::Kernels(mut runner) => {
+                let limits = Limits {
+                    batch_tokens: options.batch_tokens,
+                    longest_wait: options.longest_wait,
+                    speed: agreement::speed(&mut runner, &parts.tokenizer, &parts.labels).unwrap_or_default(),
+                };
+                let (compute, kernel) = (runner.precision().into(), runner.kernel().as_str());
+                let owner =
+                    Owner::start(*runner, limits).map_err(|error| LoadError::Threads(error.into()))?;
+                Backend::Kernels {
+                    owner,
+                    compute,
+                    kernel,
+                }
+            }
+        };
+        let Parts {
             tokenizer,
             labels,
             card,
-            digest: files.digest,
+            digest,
+            ..
+        } = parts;
+        Ok(Self {
+            backend,
+            tokenizer,
+            labels,
+            card,
+            digest,
             options,
         })
     }
@@ -153,25 +169,89 @@ impl Engine {
         &self.labels
     }
 
+    /// What it computes with: what was asked for, or what [`Compute::Auto`] chose.
+    #[must_use]
+    pub const fn compute(&self) -> Compute {
+        match &self.backend {
+            Backend::Kernels { compute, .. } => *compute,
+            Backend::Candle(_) => Compute::Candle,
+        }
+    }
+
+    /// The instructions it uses, for tables and logs.
+    #[must_use]
+    pub const fn kernel(&self) -> &'static str {
+        match &self.backend {
+            Backend::Kernels { kernel, .. } => kernel,
+            Backend::Candle(_) => "candle",
+        }
+    }
+
+    /// What waits and how fast it goes; `None` for candle, which has no queue.
+    #[must_use]
+    pub fn load_now(&self) -> Option<Load> {
+        match &self.backend {
+            Backend::Kernels { owner, .. } => Some(owner.load()),
+            Backend::Candle(_) => None,
+        }
+    }
+
     /// Assesses a note: scores it, in overlapping windows if it is long, and explains the window that decided. Takes
     /// as long as some hundred scores of the note; call it from a thread that may block. Every failure of the model is
-    /// [`NotAssessedReason::ModelFailed`], with its cause in the log.
+    /// [`NotAssessedReason::ModelFailed`], with its cause in the log. Waits for its turn however long that takes.
     pub fn assess(&self, note: &DeidentifiedNote) -> Outcome {
-        let span = tracing::info_span!("inference.note.assess", model = %self.digest);
+        let urgency = Urgency {
+            patient: true,
+            ..Urgency::default()
+        };
+        // Who waits without a deadline is neither refused nor late.
+        self.assess_with(note, urgency)
+            .unwrap_or(Outcome::NotAssessed(NotAssessedReason::ModelFailed))
+    }
+
+    /// The same with a lane and a deadline: refused at once when the queue is full, given up when the deadline passes.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn assess_within(
+        &self,
+        note: &DeidentifiedNote,
+        lane: Lane,
+        deadline: Option<Instant>,
+    ) -> Result<Outcome, Busy> {
+        let urgency = Urgency {
+            lane,
+            deadline,
+            patient: false,
+        };
+        self.assess_with(note, urgency)
+    }
+
+    fn assess_with(&self, note: &DeidentifiedNote, urgency: Urgency) -> Result<Outcome, Busy> {
+        let span =
+            tracing::info_span!("inference.note.assess", model = %self.digest, lane = urgency.lane.as_str());
         let _entered = span.enter();
-        match self.try_assess(note) {
-            Ok(outcome) => outcome,
+        match self.try_assess(note, urgency) {
+            Ok(outcome) => Ok(outcome),
+            Err(
+                AssessError::Score(ScoreError::Refused(Refusal::Overloaded))
+                | AssessError::Explain(ExplainError::Scorer(ScoreError::Refused(Refusal::Overloaded))),
+            ) => Err(Busy::Overloaded),
+            Err(
+                AssessError::Score(ScoreError::Refused(Refusal::Late))
+                | AssessError::Explain(ExplainError::Scorer(ScoreError::Refused(Refusal::Late))),
+            ) => Err(Busy::Late),
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "a note could not be assessed"
                 );
-                Outcome::NotAssessed(NotAssessedReason::ModelFailed)
+                Ok(Outcome::NotAssessed(NotAssessedReason::ModelFailed))
             }
         }
     }
 
-    fn try_assess(&self, note: &DeidentifiedNote) -> Result<Outcome, AssessError> {
+    fn try_assess(&self, note: &DeidentifiedNote, urgency: Urgency) -> Result<Outcome, AssessError> {
         let text = note.text();
         if !legible::has_words(text) {
             return Ok(Outcome::NotAssessed(NotAssessedReason::NothingToRead));
@@ -182,7 +262,7 @@ impl Engine {
             return Ok(Outcome::NotAssessed(NotAssessedReason::TooLong));
         }
         let parts: Vec<&str> = windows.iter().map(|window| part(text, window)).collect();
-        let scored = self.score_windows(&parts)?;
+        let scored = self.score_windows(&parts, urgency)?;
         // The first of the windows with the largest probability decides.
         let decided = windows.iter().zip(&scored).reduce(|best, next| {
             if next.1.abnormal > best.1.abnormal {
@@ -196,13 +276,19 @@ impl Engine {
         };
         let overall = scored.iter().fold(deciding.clone(), Scores::max);
         let whole = part(text, window);
+        // An admitted note's explanation waits for room.
+        let explaining = Urgency {
+            lane: Lane::Explain,
+            patient: true,
+            ..urgency
+        };
         let explanation = explanation::explain(
             text,
             window.span,
             Impression::Abnormal,
             self.options.budget,
             self.options.seed,
-            |texts| self.score_masked(whole, deciding, texts),
+            |texts| self.score_masked(whole, deciding, texts, explaining),
         )?;
         let threshold = self.labels.abnormal.threshold;
         Ok(Outcome::Assessed(Box::new(Assessment {
@@ -227,13 +313,19 @@ impl Engine {
     }
 
     /// Probability of abnormal for each text; the whole window is scored already.
-    fn score_masked(&self, whole: &str, known: &Scores, texts: &[String]) -> Result<Vec<f64>, ScoreError> {
+    fn score_masked(
+        &self,
+        whole: &str,
+        known: &Scores,
+        texts: &[String],
+        urgency: Urgency,
+    ) -> Result<Vec<f64>, ScoreError> {
         let masked: Vec<&str> = texts
             .iter()
             .map(String::as_str)
             .filter(|text| *text != whole)
             .collect();
-        let mut scores = self.score_windows(&masked)?.into_iter();
+        let mut scores = self.score_windows(&masked, urgency)?.into_iter();
         Ok(texts
             .iter()
             .map_while(|text| {
@@ -292,7 +384,11 @@ impl Engine {
             parts.extend(windows.iter().map(|window| part(text, window)));
             counts.push(windows.len().max(1));
         }
-        let mut scored = self.score_windows(&parts)?.into_iter();
+        let urgency = Urgency {
+            patient: true,
+            ..Urgency::default()
+        };
+        let mut scored = self.score_windows(&parts, urgency)?.into_iter();
         Ok(counts
             .into_iter()
             .filter_map(|count| scored.by_ref().take(count).reduce(|a, b| a.max(&b)))
@@ -306,34 +402,28 @@ impl Engine {
         Ok((pieces.len(), window::windows(&pieces, size, self.labels.overlap)))
     }
 
-    /// Scores texts of at most one window each, in batches of similar length, in the order given.
-    fn score_windows(&self, texts: &[&str]) -> Result<Vec<Scores>, ScoreError> {
+    /// Scores texts of at most one window each, in the order given.
+    fn score_windows(&self, texts: &[&str], urgency: Urgency) -> Result<Vec<Scores>, ScoreError> {
         let mut inputs = Vec::with_capacity(texts.len());
         for text in texts {
             let mut ids = self.tokenizer.pieces(text)?.ids;
             ids.truncate(self.labels.window.saturating_sub(2));
             inputs.push(self.tokenizer.input(&ids));
         }
-        let mut order: Vec<usize> = (0..inputs.len()).collect();
-        order.sort_by_key(|&at| std::cmp::Reverse(inputs[at].len()));
-        let mut scored: Vec<(usize, Scores)> = Vec::with_capacity(inputs.len());
-        let mut rest = order.as_slice();
-        while let Some(&first) = rest.first() {
-            // The first is the longest: it sets the width of the batch.
-            let size = (self.options.batch_tokens / inputs[first].len().max(1)).clamp(1, rest.len());
-            let (batch, after) = rest.split_at(size);
-            rest = after;
-            let rows: Vec<&[u32]> = batch.iter().map(|&at| inputs[at].as_slice()).collect();
-            let logits = self
-                .classifier
-                .logits(&rows)
-                .map_err(|error| ScoreError::Computation(error.into()))?;
-            for (&at, logits) in batch.iter().zip(&logits) {
-                scored.push((at, Scores::from_logits(logits, &self.labels)?));
-            }
+        self.logits(&inputs, urgency)?
+            .chunks_exact(self.labels.outputs())
+            .map(|logits| Scores::from_logits(logits, &self.labels))
+            .collect()
+    }
+
+    /// The logits of each input, a row after the other.
+    fn logits(&self, inputs: &[Vec<u32>], urgency: Urgency) -> Result<Vec<f32>, ScoreError> {
+        match &self.backend {
+            Backend::Kernels { owner, .. } => Ok(owner.logits(inputs, urgency)?),
+            Backend::Candle(classifier) => classifier
+                .all_logits(inputs, self.options.batch_tokens)
+                .map_err(|error| ScoreError::Computation(error.into())),
         }
-        scored.sort_by_key(|(at, _)| *at);
-        Ok(scored.into_iter().map(|(_, scores)| scores).collect())
     }
 }
 

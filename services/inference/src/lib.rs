@@ -4,8 +4,8 @@
 //! A packed model is one folder: `config.json` and `tokenizer.json` of the encoder, `weights.safetensors` (int8 base,
 //! f32 LoRA and heads), `labels.json` (outputs, calibration, operating points, window), `card.json`, the weights' own
 //! `LICENSE`, `manifest.json` with the SHA-256 of each, and `manifest.sig`, an Ed25519 signature over the manifest as a
-//! C2SP signed note. The SHA-256 of the manifest is the model's name in every assessment. The encoder is candle's BERT (Devlin et al. 2018, arXiv:1810.04805), always with an attention mask; the
-//! head is one attention pooling for each output (Mullenbach et al. 2018, arXiv:1802.05695); a note beyond the window is
+//! C2SP signed note. The SHA-256 of the manifest is the model's name in every assessment. The encoder is a BERT (Devlin et al. 2018, arXiv:1810.04805) over the crate `kernels`, in int8 where that
+//! agrees with f32, with sequences side by side and no padding; candle's is the reference. The head is one attention pooling for each output (Mullenbach et al. 2018, arXiv:1802.05695); a note beyond the window is
 //! read in windows that overlap, and the largest probability of each output counts.
 //!
 //! ```
@@ -25,16 +25,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod agreement;
 #[cfg(test)]
 mod bad_input;
 mod card;
 mod classifier;
 mod config;
+mod encoder;
 mod engine;
 mod isotonic;
 mod labels;
+mod lane;
 mod legible;
+mod load;
+mod meter;
+mod owner;
 mod package;
+mod runner;
 mod scores;
 mod source_attributes;
 #[cfg(test)]
@@ -47,10 +54,15 @@ pub use card::{
     BaseModel, BaselineMetrics, FindingMetrics, Interval, Metrics, ModelCard, SubgroupMetrics, TrainingData,
 };
 pub use config::{Activation, Config, ConfigError};
-pub use engine::{Engine, EngineOptions, LoadError};
+pub use engine::{Busy, Engine, EngineOptions};
 pub use isotonic::{Isotonic, NotIsotonic};
 pub use labels::{AbnormalPoint, FindingLabel, LabelSet, LabelSetError, OperatingPoint, SupportingLabel};
+pub use lane::{Lane, Refusal};
+pub use load::LoadError;
+pub use meter::{Meter, MeterError, Shape};
+pub use owner::Load;
 pub use package::{Package, PackageError, Trust, package_signer, sign_package};
+pub use runner::Compute;
 pub use scores::{ScoreError, Scores, any_log_odds};
 pub use source_attributes::{SourceAttribute, SourceAttributes};
 pub use tokenizer::{Pieces, Tokenizer, TokenizerError};

@@ -155,6 +155,11 @@ impl Files {
         })
     }
 
+    /// The bytes of one file, which are no longer kept here.
+    pub(crate) fn take(&mut self, name: &'static str) -> Result<Vec<u8>, PackageError> {
+        self.contents.remove(name).ok_or(PackageError::Missing(name))
+    }
+
     /// The bytes of one file.
     pub(crate) fn get(&self, name: &'static str) -> Result<&[u8], PackageError> {
         self.contents

@@ -3,6 +3,7 @@
 use clinical::{NotAProbability, Probability};
 
 use crate::labels::LabelSet;
+use crate::lane::Refusal;
 use crate::tokenizer::TokenizerError;
 
 /// Why texts could not be scored. It never holds text.
@@ -11,6 +12,9 @@ pub enum ScoreError {
     /// A text could not be split into word pieces.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+    /// The engine took no work, or did not come to it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The computation failed.
     #[error("the computation failed")]
     Computation(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -117,6 +117,14 @@ pub struct Weights {
     pub adapters: BTreeMap<String, Adapter>,
 }
 
+/// A matrix on its way into an encoder, row-major.
+pub(crate) enum Matrix<'a> {
+    /// Values and the scale of each row.
+    Int8(&'a [i8], &'a [f32]),
+    /// Values.
+    Float(Vec<f32>),
+}
+
 /// Why weights are refused.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
@@ -129,6 +137,9 @@ pub enum WeightsError {
     /// A tensor's shape does not fit its partner or its values.
     #[error("tensor {0} has an unexpected shape")]
     Shape(String),
+    /// A tensor that the configuration needs is not there.
+    #[error("tensor {0} is missing")]
+    Missing(String),
     /// Scales, or half of a LoRA pair, without what they belong to.
     #[error("tensor {0} belongs to nothing")]
     Orphan(String),
@@ -281,6 +292,64 @@ impl Weights {
         }
         weights.floats = floats;
         Ok(weights)
+    }
+
+    /// That every LoRA pair has its matrix.
+    ///
+    /// # Errors
+    /// [`WeightsError::Orphan`].
+    pub(crate) fn check_adapters(&self) -> Result<(), WeightsError> {
+        let orphan = self
+            .adapters
+            .keys()
+            .find(|name| !self.matrices.contains_key(*name) && !self.floats.contains_key(*name));
+        orphan.map_or(Ok(()), |name| Err(WeightsError::Orphan(name.clone())))
+    }
+
+    /// A small tensor of exactly this shape in f32, its LoRA merged.
+    ///
+    /// # Errors
+    /// [`WeightsError::Missing`] and [`WeightsError::Shape`].
+    pub(crate) fn float(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, WeightsError> {
+        let mut tensor = if let Some(tensor) = self.floats.get(name) {
+            tensor.clone()
+        } else {
+            let matrix = self
+                .matrices
+                .get(name)
+                .ok_or_else(|| WeightsError::Missing(name.to_owned()))?;
+            FloatTensor {
+                shape: vec![matrix.rows, matrix.columns],
+                values: matrix.dequantize(),
+            }
+        };
+        let crooked = || WeightsError::Shape(name.to_owned());
+        if tensor.shape != shape || tensor.values.len() != shape.iter().product::<usize>() {
+            return Err(crooked());
+        }
+        if let Some(adapter) = self.adapters.get(name) {
+            add_product(&mut tensor, adapter).ok_or_else(crooked)?;
+            if tensor.values.iter().any(|value| !value.is_finite()) {
+                return Err(WeightsError::NotFinite(name.to_owned()));
+            }
+        }
+        Ok(tensor.values)
+    }
+
+    /// A matrix of exactly this shape: as it is stored where that is int8 without LoRA, else in f32 with its LoRA merged.
+    ///
+    /// # Errors
+    /// [`WeightsError::Missing`] and [`WeightsError::Shape`].
+    pub(crate) fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix<'_>, WeightsError> {
+        match self.matrices.get(name) {
+            Some(matrix) if !self.adapters.contains_key(name) => {
+                if (matrix.rows, matrix.columns) != (rows, columns) {
+                    return Err(WeightsError::Shape(name.to_owned()));
+                }
+                Ok(Matrix::Int8(&matrix.values, &matrix.scales))
+            }
+            _ => Ok(Matrix::Float(self.float(name, &[rows, columns])?)),
+        }
     }
 
     /// Every matrix in f32 with its LoRA merged in (`W + B A`), and every other tensor as it is.

@@ -8,6 +8,8 @@ use crate::step::Step;
 pub(crate) struct Area {
     /// Rows on their way into a product.
     pub(crate) inputs: Inputs,
+    /// A panel whose int8 weights were widened for the tile.
+    pub(crate) panel: Vec<Step>,
     /// Between the two products of a feed-forward layer.
     pub(crate) middle: Vec<f32>,
     /// Small sums.

@@ -15,11 +15,14 @@ use crate::norm::{LayerNorm, Normalize};
 use crate::packed::Packed;
 use crate::pool::Pool;
 use crate::softmax::{Keys, Softmax};
+use crate::tile;
 
 /// Bytes of interleaved inputs that a block of rows may take: a fraction of a second-level cache of 1 MiB.
 const BLOCK_BYTES: usize = 192 << 10;
 /// Fewest rows of a block: each panel that is read from beyond the second-level cache is used for so many rows.
 const LEAST_ROWS: usize = 24;
+/// The same where a panel's weights are widened first: for so many rows at once, that costs a thirtieth of the product.
+const LEAST_ROWS_WIDE: usize = 96;
 /// Most rows of a block, so that there are blocks enough to share out.
 const MOST_ROWS: usize = 192;
 /// With fewer rows than this for each thread, threads share the panels instead, so that each reads only its own.
@@ -146,17 +149,21 @@ impl Executor {
             self.shared.inputs.pack(isa, packed, x);
             let inputs = &self.shared.inputs;
             let out_parts = Disjoint::new(&mut *out);
-            self.pool.run(tasks, |_, task| {
+            let areas = &self.areas;
+            self.pool.run(tasks, |worker, task| {
                 let range = share(panels, tasks, task);
+                let area = &mut *areas[worker].lock().unwrap_or_else(PoisonError::into_inner);
                 // SAFETY: tasks have different panels.
-                unsafe { product(isa, packed, inputs, range, finish, (&out_parts, 0)) };
+                unsafe {
+                    product(isa, packed, inputs, range, finish, (&out_parts, 0), &mut area.panel);
+                };
             });
             if let Some(norm) = norm {
                 self.layer_norm(norm, out);
             }
             return;
         }
-        let tasks = self.blocks(rows, packed.steps_in_panel() * 4);
+        let tasks = self.blocks(rows, packed.steps_in_panel() * 4, packed);
         let out = Disjoint::new(out);
         let areas = &self.areas;
         self.pool.run(tasks, |worker, task| {
@@ -173,6 +180,7 @@ impl Executor {
                     0..packed.panels(),
                     finish,
                     (&out, block.start),
+                    &mut area.panel,
                 );
             };
             if let Some(norm) = norm {
@@ -219,7 +227,7 @@ impl Executor {
         }
         let isa = self.isa;
         // The f32 between the products and what it is packed into.
-        let tasks = self.blocks(rows, middle * 4);
+        let tasks = self.blocks(rows, middle * 4, up);
         let hidden = Disjoint::new(hidden);
         let areas = &self.areas;
         let (first, last) = (Epilogue::Activation(activation).finish(), Epilogue::Add.finish());
@@ -236,7 +244,17 @@ impl Executor {
             {
                 let wide = Disjoint::new(&mut *wide);
                 // SAFETY: this thread's own memory.
-                unsafe { product(isa, up, &area.inputs, 0..up.panels(), first, (&wide, 0)) };
+                unsafe {
+                    product(
+                        isa,
+                        up,
+                        &area.inputs,
+                        0..up.panels(),
+                        first,
+                        (&wide, 0),
+                        &mut area.panel,
+                    );
+                };
             }
             area.inputs.pack(isa, down, wide);
             // SAFETY: tasks have different rows, and `x` above was let go.
@@ -248,6 +266,7 @@ impl Executor {
                     0..down.panels(),
                     last,
                     (&hidden, block.start),
+                    &mut area.panel,
                 );
             };
             // SAFETY: the same rows, which the product has let go.
@@ -315,8 +334,13 @@ impl Executor {
     }
 
     /// Into how many blocks `rows` are cut that take so many bytes each.
-    fn blocks(&self, rows: usize, row_bytes: usize) -> usize {
-        let most = (BLOCK_BYTES / row_bytes.max(1)).clamp(LEAST_ROWS, MOST_ROWS);
+    fn blocks(&self, rows: usize, row_bytes: usize, packed: &Packed) -> usize {
+        let least = if tile::widens(self.isa, packed.precision()) {
+            LEAST_ROWS_WIDE
+        } else {
+            LEAST_ROWS
+        };
+        let most = (BLOCK_BYTES / row_bytes.max(1)).clamp(least, MOST_ROWS);
         let threads = self.threads();
         let blocks = rows.div_ceil(most).next_multiple_of(threads);
         blocks.min(rows)

@@ -36,14 +36,16 @@ impl Inputs {
     pub(crate) fn pack(&mut self, isa: Isa, packed: &Packed, x: &[f32]) {
         let (precision, inputs) = (packed.precision(), packed.inputs());
         self.rows = x.len() / inputs;
-        self.steps = packed.steps_in_panel();
+        let wide = tile::widens(isa, precision);
+        let narrow = packed.steps_in_panel();
+        self.steps = if wide { 2 * narrow } else { narrow };
         self.most = tile::rows(isa, precision);
         grow(&mut self.words, self.rows * self.steps);
         grow(&mut self.scales, self.rows);
-        grow(&mut self.staging, self.most * self.steps);
+        grow(&mut self.staging, self.most * narrow);
         for rows in tile::cut(self.rows, self.most) {
             let x = &x[rows.start * inputs..rows.end * inputs];
-            let staging = &mut self.staging[..rows.len() * self.steps];
+            let staging = &mut self.staging[..rows.len() * narrow];
             match precision {
                 Precision::F32 => isa.run(Bits { x, words: staging }),
                 Precision::Bf16 => isa.run(Halves {
@@ -59,11 +61,19 @@ impl Inputs {
                 }),
             }
             let words = &mut self.words[rows.start * self.steps..rows.end * self.steps];
-            isa.run(Interleave {
-                rows: staging,
-                steps: self.steps,
-                words,
-            });
+            if wide {
+                isa.run(InterleaveWide {
+                    rows: staging,
+                    steps: narrow,
+                    words,
+                });
+            } else {
+                isa.run(Interleave {
+                    rows: staging,
+                    steps: narrow,
+                    words,
+                });
+            }
         }
     }
 
@@ -237,6 +247,31 @@ impl Op for Interleave<'_> {
                 let source = &source[strip * STRIP..];
                 for (word, value) in words[row..].iter_mut().step_by(count).zip(source) {
                     *word = *value;
+                }
+            }
+        }
+    }
+}
+
+/// The same, each word of four bytes becoming two of 16 bits: the even bytes, then the odd ones.
+struct InterleaveWide<'a> {
+    rows: &'a [u32],
+    steps: usize,
+    words: &'a mut [u32],
+}
+
+impl Op for InterleaveWide<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        const BYTES: u32 = 0x00ff_00ff;
+        let count = self.rows.len() / self.steps;
+        for (strip, words) in self.words.chunks_mut(2 * STRIP * count).enumerate() {
+            for (row, source) in self.rows.chunks_exact(self.steps).enumerate() {
+                let source = &source[strip * STRIP..];
+                for (pair, value) in words.chunks_exact_mut(2 * count).zip(source) {
+                    pair[row] = value & BYTES;
+                    pair[count + row] = (value >> 8) & BYTES;
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::activation::{self, Activation};
 use crate::disjoint::Disjoint;
-use crate::inputs::{Inputs, RowScale};
+use crate::inputs::{Inputs, RowScale, grow};
 use crate::kernel::{Arithmetic, Isa, Op};
 use crate::norm::LayerNorm;
 use crate::packed::{Columns, Packed};
@@ -43,7 +43,8 @@ impl Epilogue<'_> {
     }
 }
 
-/// Multiplies all rows of `inputs` with some panels and writes to the rows of `out` from `first` on.
+/// Multiplies all rows of `inputs` with some panels and writes to the rows of `out` from `first` on. `wide` is memory for a
+/// panel whose weights must be widened.
 ///
 /// # Safety
 /// While it runs, nobody else may touch the columns of these panels in these rows of `out`.
@@ -54,10 +55,20 @@ pub(crate) unsafe fn product(
     panels: Range<usize>,
     finish: Finish,
     (out, first): (&Disjoint<'_, f32>, usize),
+    wide: &mut Vec<Step>,
 ) {
     let mut sums = [Step::ZERO; tile::MOST_ROWS];
+    let widens = tile::widens(isa, packed.precision());
     for panel in panels {
         let (steps, columns) = packed.panel(panel);
+        let steps = if widens {
+            grow(wide, 2 * steps.len());
+            let wide = &mut wide[..2 * steps.len()];
+            tile::widen(isa, steps, wide);
+            &*wide
+        } else {
+            steps
+        };
         let column = panel * COLUMNS;
         for (row, words, scales) in inputs.tiles() {
             tile::multiply(isa, packed.precision(), scales.len(), words, steps, &mut sums);

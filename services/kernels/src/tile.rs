@@ -24,9 +24,30 @@ pub(crate) const MOST_ROWS: usize = 12;
 /// Most rows of a tile of this precision on these instructions.
 pub(crate) const fn rows(isa: Isa, precision: Precision) -> usize {
     match (isa.kernel(), precision) {
-        (Kernel::Portable, _) | (Kernel::Avx2, Precision::Int8) => 4,
+        (Kernel::Portable, _) => 4,
         (Kernel::Avx2, _) => 6,
         (Kernel::Avx512 | Kernel::Avx512Bf16, _) => MOST_ROWS,
+    }
+}
+
+/// Whether int8 goes into the tile as 16 bits, two in a word: AVX2 has no exact product of bytes (`vpmaddubsw` saturates:
+/// 2 × 255 × 127 is no i16), but `vpmaddwd` is exact and twice as fast as an FMA. Weights stay in 8 bits in memory and are
+/// widened panel by panel, once for all rows of a block.
+pub(crate) const fn widens(isa: Isa, precision: Precision) -> bool {
+    matches!((isa.kernel(), precision), (Kernel::Avx2, Precision::Int8))
+}
+
+/// The steps of a panel for a tile that [`widens`]: of each step the even bytes, then the odd ones.
+///
+/// # Panics
+/// When `wide` has not two steps for each.
+pub(crate) fn widen(isa: Isa, steps: &[Step], wide: &mut [Step]) {
+    assert_eq!(wide.len(), 2 * steps.len(), "two steps for each");
+    match isa.kernel() {
+        // SAFETY: this `Isa` holds `Avx2`, so that the processor has AVX2 (`Isa::new`).
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx2 => unsafe { avx2::widen(steps, wide) },
+        _ => unreachable!("only AVX2 widens"),
     }
 }
 

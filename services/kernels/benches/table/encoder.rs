@@ -28,7 +28,10 @@ fn layer(precision: Precision, width: usize) -> Layer {
 pub fn run(out: &mut impl Write, kernel: Kernel) -> std::io::Result<()> {
     writeln!(out, "{} encoder, tokens/s", kernel.as_str())?;
     for (name, layers, width, heads) in [("MiniLM-L6", 6, 384, 12), ("BERT-base", 12, 768, 12)] {
-        for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
+        let all = [Precision::F32, Precision::Bf16, Precision::Int8];
+        let asked = |precision: &Precision| std::env::args().any(|word| word == precision.as_str());
+        let some = all.iter().any(asked);
+        for precision in all.into_iter().filter(|precision| !some || asked(precision)) {
             let model: Vec<Layer> = (0..layers).map(|_| layer(precision, width)).collect();
             for lengths in [vec![128; 8], vec![32]] {
                 let tokens: usize = lengths.iter().sum();

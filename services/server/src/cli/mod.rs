@@ -1,6 +1,7 @@
 //! The subcommands: one file a noun.
 
 pub mod audit;
+pub mod bench;
 pub mod client;
 pub mod data;
 pub mod database;
@@ -61,6 +62,9 @@ pub enum Command {
     /// Train, evaluate and inspect models
     #[command(subcommand)]
     Model(model::ModelCommand),
+    /// Measure this machine
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Verify and list the audit log
     Audit(audit::AuditArgs),
     /// Run a proof campaign and write its report
@@ -94,6 +98,7 @@ pub fn run(cli: Cli) -> Result<std::process::ExitCode, Failure> {
         Command::Deid(args) => return deid::run(args),
         Command::Data(command) => data::run(command)?,
         Command::Model(command) => model::run(command)?,
+        Command::Bench(command) => bench::run(&command)?,
         Command::Audit(args) => return audit::run(args),
         Command::Prove(args) => return prove::run(&args),
         Command::Psql(args) => return database::psql(&args),

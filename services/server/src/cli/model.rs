@@ -204,6 +204,14 @@ fn load_own(folder: &Path) -> Result<Engine, ModelCliError> {
         .map_err(|error| ModelCliError::Load(folder.to_owned(), error))
 }
 
+/// Labelled reports with the patients taken out.
+///
+/// # Errors
+/// [`ModelCliError`] when the file is no CSV of labelled reports.
+pub fn labelled(csv: &Path) -> Result<Vec<training::LabelledNote>, ModelCliError> {
+    Ok(reports::read(csv)?.notes)
+}
+
 fn read_text(path: &Path) -> Result<String, ModelCliError> {
     fs::read_to_string(path).map_err(|error| ModelCliError::Read(path.to_owned(), error))
 }

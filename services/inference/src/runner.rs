@@ -1,0 +1,143 @@
+//! An encoder, its threads and its memory: what turns a batch of word pieces into logits.
+
+use std::num::NonZeroUsize;
+
+use kernels::{Executor, ExecutorError, Kernel, Precision};
+
+use crate::Config;
+use crate::encoder::{Encoder, EncoderError, ReferenceError, Space};
+use crate::weights::Weights;
+
+/// What a model computes with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Compute {
+    /// int8 where its answers to sample sentences agree with those of f32 when the model is loaded; else bf16 where the
+    /// processor multiplies it (AVX512-BF16) and it agrees; else f32.
+    #[default]
+    Auto,
+    /// Single precision: the answers that the others are measured against.
+    F32,
+    /// Large products in bfloat16.
+    Bf16,
+    /// Large products in int8: weights with a scale for each output, inputs quantized token by token.
+    Int8,
+    /// candle's own BERT in f32: the reference in tests.
+    Candle,
+}
+
+impl Compute {
+    /// Its name in tables, options and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
+            Self::Candle => "candle",
+        }
+    }
+}
+
+impl From<Precision> for Compute {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::F32,
+            Precision::Bf16 => Self::Bf16,
+            Precision::Int8 => Self::Int8,
+        }
+    }
+}
+
+impl std::fmt::Display for Compute {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why there is nothing to run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunnerError {
+    /// The weights do not fit.
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
+    /// No threads.
+    #[error(transparent)]
+    Executor(#[from] ExecutorError),
+}
+
+/// The threads to use when nobody says: one for each processor that this process may use.
+pub(crate) fn all_threads() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Runs one batch at a time.
+pub(crate) struct Runner {
+    encoder: Encoder,
+    executor: Executor,
+    space: Space,
+    vocabulary: usize,
+    positions: usize,
+}
+
+impl Runner {
+    /// Packs `weights` for the best kernel of this processor. `Auto` is not decided here and counts as int8.
+    pub(crate) fn new(
+        config: &Config,
+        labels: usize,
+        weights: &Weights,
+        precision: Precision,
+        threads: NonZeroUsize,
+    ) -> Result<Self, RunnerError> {
+        Ok(Self {
+            executor: Executor::detect(threads.get())?,
+            encoder: Encoder::new(config, labels, weights, precision)?,
+            space: Space::default(),
+            vocabulary: config.vocab_size,
+            positions: config.max_position_embeddings,
+        })
+    }
+
+    /// The instructions it uses.
+    pub(crate) const fn kernel(&self) -> Kernel {
+        self.executor.kernel()
+    }
+
+    /// What it computes with.
+    pub(crate) const fn precision(&self) -> Precision {
+        self.encoder.precision()
+    }
+
+    /// Outputs for each sequence.
+    pub(crate) fn labels(&self) -> usize {
+        self.encoder.labels()
+    }
+
+    /// Word pieces that may be asked for, and how many in a sequence.
+    pub(crate) const fn limits(&self) -> (usize, usize) {
+        (self.vocabulary, self.positions)
+    }
+
+    /// The logits of sequences side by side, a row for each, over `out`.
+    pub(crate) fn logits(
+        &mut self,
+        ids: &[u32],
+        lengths: &[usize],
+        out: &mut Vec<f32>,
+    ) -> Result<(), kernels::EmbedError> {
+        self.encoder
+            .forward(&mut self.executor, &mut self.space, ids, lengths, out)
+    }
+
+    /// The same in f32, without a second model in memory.
+    pub(crate) fn reference(
+        &mut self,
+        config: &Config,
+        weights: &Weights,
+        ids: &[u32],
+        lengths: &[usize],
+    ) -> Result<Vec<f32>, ReferenceError> {
+        self.encoder
+            .reference(&mut self.executor, (config, weights), ids, lengths)
+    }
+}
