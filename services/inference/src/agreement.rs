@@ -45,9 +45,8 @@ impl Agreement {
         };
         let outputs = labels.outputs();
         for (ours, reference) in ours.chunks_exact(outputs).zip(reference.chunks_exact(outputs)) {
-            let both = Scores::from_logits(ours, labels).and_then(|ours| {
-                Scores::from_logits(reference, labels).map(|reference| (ours, reference))
-            });
+            let both = Scores::from_logits(ours, labels)
+                .and_then(|ours| Scores::from_logits(reference, labels).map(|reference| (ours, reference)));
             let Ok((ours, reference)) = both else {
                 return Self {
                     difference: 1.0,

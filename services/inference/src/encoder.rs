@@ -65,7 +65,10 @@ impl Reader<'_> {
         let width = self.config.hidden_size;
         let gamma = self.vector(&format!("{name}.weight"), width)?;
         let beta = self.vector(&format!("{name}.bias"), width)?;
-        #[expect(clippy::cast_possible_truncation, reason = "the norm computes in f32, as candle's does")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the norm computes in f32, as candle's does"
+        )]
         let epsilon = self.config.layer_norm_eps as f32;
         LayerNorm::new(&gamma, &beta, epsilon).map_err(|error| EncoderError::Pack(name.to_owned(), error))
     }
@@ -139,7 +142,10 @@ impl Reader<'_> {
         let (config, part) = (self.config, |name: &str| format!("embeddings.{name}"));
         Embedding::new(
             self.table(&part("word_embeddings.weight"), config.vocab_size)?,
-            self.table(&part("position_embeddings.weight"), config.max_position_embeddings)?,
+            self.table(
+                &part("position_embeddings.weight"),
+                config.max_position_embeddings,
+            )?,
             self.table(&part("token_type_embeddings.weight"), config.type_vocab_size)?,
             self.norm(&part("LayerNorm"))?,
         )
@@ -208,7 +214,15 @@ impl Encoder {
         let hidden = grown(&mut space.hidden, tokens * width);
         executor.embed(&self.embedding, ids, None, lengths, hidden)?;
         for layer in &self.layers {
-            run_layer(executor, layer, self.heads, lengths, hidden, &mut space.qkv, &mut space.mixed);
+            run_layer(
+                executor,
+                layer,
+                self.heads,
+                lengths,
+                hidden,
+                &mut space.qkv,
+                &mut space.mixed,
+            );
         }
         let labels = self.labels();
         let looks = grown(&mut space.looks, tokens * 2 * labels);
@@ -256,7 +270,15 @@ impl Encoder {
         executor.embed(&self.embedding, ids, None, lengths, &mut hidden)?;
         for index in 0..config.num_hidden_layers {
             let layer = reader.layer(index)?;
-            run_layer(executor, &layer, self.heads, lengths, &mut hidden, &mut qkv, &mut mixed);
+            run_layer(
+                executor,
+                &layer,
+                self.heads,
+                lengths,
+                &mut hidden,
+                &mut qkv,
+                &mut mixed,
+            );
         }
         let mut looks = vec![0.0; tokens * 2 * self.labels()];
         self.pool(executor, &hidden, lengths, &mut looks, &mut out);

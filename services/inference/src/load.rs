@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clinical::ModelDigest;
 
+use crate::ModelCard;
 use crate::agreement;
 use crate::classifier::Classifier;
 use crate::config::{Config, ConfigError};
@@ -13,7 +14,6 @@ use crate::package::{self, Files, PackageError};
 use crate::runner::{Compute, Runner, RunnerError, all_threads};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::weights::{Weights, WeightsError};
-use crate::ModelCard;
 
 /// Why a folder cannot be loaded as a model.
 #[derive(Debug, thiserror::Error)]

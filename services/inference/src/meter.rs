@@ -85,11 +85,7 @@ impl Meter {
     ///
     /// # Errors
     /// [`MeterError::Load`].
-    pub fn open(
-        folder: &Path,
-        compute: Compute,
-        threads: Option<NonZeroUsize>,
-    ) -> Result<Self, MeterError> {
+    pub fn open(folder: &Path, compute: Compute, threads: Option<NonZeroUsize>) -> Result<Self, MeterError> {
         let mut parts = Parts::read(folder)?;
         let prepared = parts.prepare(compute, threads)?;
         Ok(Self::new(prepared, parts.config()))
@@ -99,11 +95,7 @@ impl Meter {
     ///
     /// # Errors
     /// [`MeterError::Load`].
-    pub fn random(
-        shape: Shape,
-        compute: Compute,
-        threads: Option<NonZeroUsize>,
-    ) -> Result<Self, MeterError> {
+    pub fn random(shape: Shape, compute: Compute, threads: Option<NonZeroUsize>) -> Result<Self, MeterError> {
         let config = shape.config();
         let weights = random_weights(&config)?;
         let threads = threads.unwrap_or_else(all_threads);
@@ -156,7 +148,10 @@ impl Meter {
     /// # Errors
     /// [`MeterError::Length`] and [`MeterError::Computation`].
     pub fn pass(&mut self, lengths: &[usize]) -> Result<(), MeterError> {
-        if lengths.iter().any(|&length| length == 0 || length > self.positions) {
+        if lengths
+            .iter()
+            .any(|&length| length == 0 || length > self.positions)
+        {
             return Err(MeterError::Length(self.positions));
         }
         self.ids.clear();
@@ -194,7 +189,10 @@ fn next(seed: &mut u64) -> u32 {
     (*seed >> 40) as u32
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "below the number of word pieces, a u32")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "below the number of word pieces, a u32"
+)]
 fn draw(seed: &mut u64, below: usize) -> u32 {
     (next(seed) as usize % below.max(1)) as u32
 }
@@ -266,7 +264,9 @@ mod tests {
     fn lengths_that_do_not_fit_are_refused() -> Result<(), MeterError> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("model");
-        crate::testing::Tiny::new().write(&path).map_err(LoadError::from)?;
+        crate::testing::Tiny::new()
+            .write(&path)
+            .map_err(LoadError::from)?;
         for compute in [Compute::F32, Compute::Int8, Compute::Candle] {
             let mut meter = Meter::open(&path, compute, NonZeroUsize::new(2))?;
             assert_eq!(meter.compute(), compute);

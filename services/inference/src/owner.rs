@@ -157,10 +157,7 @@ impl Owner {
             vocabulary,
             positions,
         });
-        Self {
-            shared,
-            thread: None,
-        }
+        Self { shared, thread: None }
     }
 
     /// The logits of each input, a row after the other, once it is their turn.

@@ -81,7 +81,10 @@ fn in_f32_the_logits_are_those_of_candle() {
     let apart = difference(&logits(&model, Precision::F32, &texts), &candle(&model, &texts));
     assert!(apart < 1e-4, "tiny: {apart}");
     let texts = inputs(DEFAULT.0.vocab_size, &[128, 5, 64, 33, 1, 200]);
-    let apart = difference(&logits(&DEFAULT, Precision::F32, &texts), &candle(&DEFAULT, &texts));
+    let apart = difference(
+        &logits(&DEFAULT, Precision::F32, &texts),
+        &candle(&DEFAULT, &texts),
+    );
     assert!(apart < 1e-4, "default: {apart}");
 }
 
@@ -126,7 +129,10 @@ fn an_input_gets_the_same_bits_in_any_batch_on_any_number_of_threads() {
             for batch in [0..texts.len(), 3..5, 1..8, 8..10] {
                 let together = run(&encoder, &mut executor, &texts[batch.clone()]);
                 for (together, alone) in together.iter().zip(&alone[batch]) {
-                    let same = together.iter().zip(alone).all(|(a, b)| a.to_bits() == b.to_bits());
+                    let same = together
+                        .iter()
+                        .zip(alone)
+                        .all(|(a, b)| a.to_bits() == b.to_bits());
                     assert!(same, "{} on {threads} threads", precision.as_str());
                 }
             }
@@ -145,17 +151,29 @@ fn weights_that_do_not_fit_are_refused() {
     let missing = refused(&|model| {
         model.2.floats.remove("encoder.layer.0.attention.self.key.bias");
     });
-    assert!(matches!(missing, Some(EncoderError::Weights(WeightsError::Missing(_)))));
+    assert!(matches!(
+        missing,
+        Some(EncoderError::Weights(WeightsError::Missing(_)))
+    ));
     let shape = refused(&|model| model.0.intermediate_size = 15);
-    assert!(matches!(shape, Some(EncoderError::Weights(WeightsError::Shape(_)))));
+    assert!(matches!(
+        shape,
+        Some(EncoderError::Weights(WeightsError::Shape(_)))
+    ));
     let labels = refused(&|model| model.1 = 5);
-    assert!(matches!(labels, Some(EncoderError::Weights(WeightsError::Shape(_)))));
+    assert!(matches!(
+        labels,
+        Some(EncoderError::Weights(WeightsError::Shape(_)))
+    ));
     for spoilt in [f32::NAN, f32::INFINITY] {
         let number = refused(&|model| {
             let tensor = model.2.floats.get_mut("encoder.layer.0.output.dense.weight");
             tensor.expect("a matrix").values[3] = spoilt;
         });
-        assert!(matches!(number, Some(EncoderError::Pack(_, PackError::NotFinite))));
+        assert!(matches!(
+            number,
+            Some(EncoderError::Pack(_, PackError::NotFinite))
+        ));
     }
     let epsilon = refused(&|model| model.0.layer_norm_eps = 0.0);
     assert!(matches!(epsilon, Some(EncoderError::Pack(..))));

@@ -63,7 +63,11 @@ fn an_input_gets_the_same_bits_alone_and_among_others_from_many_threads() {
         .iter()
         .map(|input| {
             let logits = owner.logits(std::slice::from_ref(input), urgency(Lane::Stat));
-            logits.expect("room").iter().map(|logit| logit.to_bits()).collect()
+            logits
+                .expect("room")
+                .iter()
+                .map(|logit| logit.to_bits())
+                .collect()
         })
         .collect();
     std::thread::scope(|scope| {
@@ -159,9 +163,7 @@ fn the_urgent_go_first_and_explanations_go_on() {
 #[test]
 fn who_waits_hears_when_the_engine_stops() {
     let owner = Owner::idle((12, 16), limits(40, Duration::from_secs(60)));
-    let answer = owner
-        .submit(&inputs(&[4]), urgency(Lane::Routine))
-        .expect("room");
+    let answer = owner.submit(&inputs(&[4]), urgency(Lane::Routine)).expect("room");
     drop(Closing(&owner.shared));
     assert!(answer.recv().is_err());
     assert_eq!(

@@ -10,11 +10,10 @@ use inference::{Compute, Engine, EngineOptions, LoadError, Meter, MeterError, Sc
 use serde_json::{Value, json};
 
 use crate::cli::model::{ModelCliError, labelled};
+use crate::config::Precision;
 
 /// Lengths of the ragged batch: 16 texts, 1,024 word pieces, as unequal as radiology reports are.
-const RAGGED: [usize; 16] = [
-    180, 12, 64, 33, 97, 20, 141, 8, 55, 76, 28, 110, 45, 16, 88, 51,
-];
+const RAGGED: [usize; 16] = [180, 12, 64, 33, 97, 20, 141, 8, 55, 76, 28, 110, 45, 16, 88, 51];
 /// What it is compared with: as many texts and word pieces of one length.
 const EVEN: [usize; 16] = [64; 16];
 
@@ -66,33 +65,6 @@ enum ShapeName {
     Minilm,
     /// Twelve layers of width 768
     Base,
-}
-
-/// What a model computes with.
-#[derive(Clone, Copy, ValueEnum)]
-enum Precision {
-    /// The fastest that agrees with f32, as the service does
-    Auto,
-    /// Single precision
-    F32,
-    /// bfloat16
-    Bf16,
-    /// 8-bit integers
-    Int8,
-    /// candle's own BERT in f32
-    Candle,
-}
-
-impl From<Precision> for Compute {
-    fn from(precision: Precision) -> Self {
-        match precision {
-            Precision::Auto => Self::Auto,
-            Precision::F32 => Self::F32,
-            Precision::Bf16 => Self::Bf16,
-            Precision::Int8 => Self::Int8,
-            Precision::Candle => Self::Candle,
-        }
-    }
 }
 
 /// Why nothing was measured.
@@ -194,7 +166,11 @@ fn open(args: &EngineArgs, compute: Compute) -> Result<(Meter, String), EngineBe
         ));
     }
     let folder = folder(args);
-    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = folder
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     match Meter::open(&folder, compute, args.threads) {
         Ok(meter) => Ok((meter, name)),
         Err(MeterError::Load(error)) => Err(EngineBenchError::Load(folder, error)),
@@ -290,7 +266,11 @@ fn ragged(meter: &mut Meter, seconds: f64) -> Result<[Figure; 2], MeterError> {
 /// Loads an engine as the service does and asks it one thing.
 fn start(out: &mut impl Write, args: &EngineArgs) -> Result<(), EngineBenchError> {
     let folder = folder(args);
-    let compute = args.precision.first().copied().map_or(Compute::Auto, Compute::from);
+    let compute = args
+        .precision
+        .first()
+        .copied()
+        .map_or(Compute::Auto, Compute::from);
     let options = EngineOptions {
         compute,
         threads: args.threads,
@@ -352,8 +332,8 @@ fn agreement(out: &mut impl Write, args: &EngineArgs, csv: &Path) -> Result<(), 
             threads: args.threads,
             ..EngineOptions::default()
         };
-        let engine = Engine::load(&folder, options)
-            .map_err(|error| EngineBenchError::Load(folder.clone(), error))?;
+        let engine =
+            Engine::load(&folder, options).map_err(|error| EngineBenchError::Load(folder.clone(), error))?;
         let metrics = training::evaluate(&engine, &notes, "", |_| ()).map_err(ModelCliError::from)?;
         Ok((engine.score_batch(&texts)?, metrics, engine))
     };
