@@ -84,6 +84,8 @@ pub fn model() -> Arc<Model> {
             model_keys: None,
             allow_evaluation_model: true,
             workers: 1,
+            threads: None,
+            precision: server::config::Precision::Auto,
         };
         Arc::new(Model::load(&args, true).expect("the default model loads"))
     };

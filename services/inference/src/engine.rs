@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clinical::{
     Assessment, DeidentifiedNote, Finding, Impression, ModelDigest, NotAssessedReason, Outcome, Reading,
@@ -209,25 +209,11 @@ impl Engine {
             .unwrap_or(Outcome::NotAssessed(NotAssessedReason::ModelFailed))
     }
 
-    /// The same with a lane and a deadline: refused at once when the queue is full, given up when the deadline passes.
+    /// The same with a lane, a deadline, and either patience or a refusal at once when the queue is full.
     ///
     /// # Errors
     /// [`Busy`].
-    pub fn assess_within(
-        &self,
-        note: &DeidentifiedNote,
-        lane: Lane,
-        deadline: Option<Instant>,
-    ) -> Result<Outcome, Busy> {
-        let urgency = Urgency {
-            lane,
-            deadline,
-            patient: false,
-        };
-        self.assess_with(note, urgency)
-    }
-
-    fn assess_with(&self, note: &DeidentifiedNote, urgency: Urgency) -> Result<Outcome, Busy> {
+    pub fn assess_with(&self, note: &DeidentifiedNote, urgency: Urgency) -> Result<Outcome, Busy> {
         let span =
             tracing::info_span!("inference.note.assess", model = %self.digest, lane = urgency.lane.as_str());
         let _entered = span.enter();

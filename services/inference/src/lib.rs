@@ -57,7 +57,7 @@ pub use config::{Activation, Config, ConfigError};
 pub use engine::{Busy, Engine, EngineOptions};
 pub use isotonic::{Isotonic, NotIsotonic};
 pub use labels::{AbnormalPoint, FindingLabel, LabelSet, LabelSetError, OperatingPoint, SupportingLabel};
-pub use lane::{Lane, Refusal};
+pub use lane::{Lane, Refusal, Urgency};
 pub use load::LoadError;
 pub use meter::{Meter, MeterError, Shape};
 pub use owner::Load;

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor};
 use safetensors::{Dtype, SafeTensors, View};
 
 /// Suffix of the tensor that holds the scales of an int8 matrix.
@@ -373,13 +372,34 @@ impl Weights {
     }
 }
 
-/// `matrix += b a`, or `None` when the shapes do not fit.
+/// `matrix += b a`, row by row in the order of the rank, or `None` when the shapes do not fit. Ranks are small: plain
+/// loops are as fast as a product that would start threads for it.
 fn add_product(matrix: &mut FloatTensor, adapter: &Adapter) -> Option<()> {
-    let tensor =
-        |part: &FloatTensor| Tensor::from_slice(&part.values, part.shape.as_slice(), &Device::Cpu).ok();
-    let product = tensor(&adapter.b)?.matmul(&tensor(&adapter.a)?).ok()?;
-    let sum = tensor(matrix)?.add(&product).ok()?;
-    matrix.values = sum.flatten_all().and_then(|sum| sum.to_vec1()).ok()?;
+    let shape = |tensor: &FloatTensor| <[usize; 2]>::try_from(tensor.shape.as_slice()).ok();
+    let [rows, columns] = shape(matrix)?;
+    let ([rank, inputs], [outputs, inner]) = (shape(&adapter.a)?, shape(&adapter.b)?);
+    let fits = (inputs, outputs, inner) == (columns, rows, rank)
+        && [
+            (&matrix.values, rows.checked_mul(columns)),
+            (&adapter.a.values, rank.checked_mul(columns)),
+            (&adapter.b.values, rows.checked_mul(rank)),
+        ]
+        .into_iter()
+        .all(|(values, length)| length == Some(values.len()));
+    if !fits || columns == 0 || rank == 0 {
+        return None;
+    }
+    for (row, b) in matrix
+        .values
+        .chunks_exact_mut(columns)
+        .zip(adapter.b.values.chunks_exact(rank))
+    {
+        for (&b, a) in b.iter().zip(adapter.a.values.chunks_exact(columns)) {
+            for (value, a) in row.iter_mut().zip(a) {
+                *value += b * a;
+            }
+        }
+    }
     Some(())
 }
 

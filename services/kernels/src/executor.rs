@@ -155,7 +155,15 @@ impl Executor {
                 let area = &mut *areas[worker].lock().unwrap_or_else(PoisonError::into_inner);
                 // SAFETY: tasks have different panels.
                 unsafe {
-                    product(isa, packed, inputs, range, finish, (&out_parts, 0), &mut area.panel);
+                    product(
+                        isa,
+                        packed,
+                        inputs,
+                        range,
+                        finish,
+                        (&out_parts, 0),
+                        &mut area.panel,
+                    );
                 };
             });
             if let Some(norm) = norm {

@@ -1,8 +1,9 @@
 //! Settings: the only place that reads the environment. Each is a flag and a variable; `--help` shows both.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, ValueEnum};
+use inference::Compute;
 
 /// Where the database is.
 #[derive(Args, Clone)]
@@ -57,6 +58,39 @@ pub struct ModelArgs {
     /// Notes that are assessed at the same time
     #[arg(long, env = "COUNTERSIGN_WORKERS", default_value_t = 1, value_name = "N")]
     pub workers: usize,
+    /// Threads of the model; without it one for each processor
+    #[arg(long, env = "COUNTERSIGN_THREADS", value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// What the model computes with
+    #[arg(long, env = "COUNTERSIGN_PRECISION", value_enum, default_value_t = Precision::Auto)]
+    pub precision: Precision,
+}
+
+/// What a model computes with.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// The fastest that agrees with f32 on sample sentences when the model is loaded
+    Auto,
+    /// Single precision
+    F32,
+    /// bfloat16; fast with AVX512-BF16 only
+    Bf16,
+    /// 8-bit integers
+    Int8,
+    /// candle's own BERT in f32, the reference
+    Candle,
+}
+
+impl From<Precision> for Compute {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::Auto => Self::Auto,
+            Precision::F32 => Self::F32,
+            Precision::Bf16 => Self::Bf16,
+            Precision::Int8 => Self::Int8,
+            Precision::Candle => Self::Candle,
+        }
+    }
 }
 
 /// The gateway between notes and everything that reads them.

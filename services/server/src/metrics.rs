@@ -1,5 +1,6 @@
 //! Figures for Prometheus. Labels are words of this program, never ids.
 
+use inference::{Lane, Load};
 use prometheus::{
     Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
@@ -17,6 +18,9 @@ pub struct Metrics {
     assessment_seconds: Histogram,
     queue_cases: IntGaugeVec,
     jobs_open: IntGauge,
+    engine_waiting: IntGaugeVec,
+    engine_tokens_per_second: prometheus::Gauge,
+    engine_refused: IntGaugeVec,
     audit_sequenced: IntCounter,
     leak_trials: IntCounter,
     leak_trials_leaking: IntCounter,
@@ -64,6 +68,27 @@ impl Metrics {
         registry.register(Box::new(queue_cases.clone()))?;
         let jobs_open = IntGauge::new("jobs_open", "Background work that waits or runs.")?;
         registry.register(Box::new(jobs_open.clone()))?;
+        let engine_waiting = IntGaugeVec::new(
+            Opts::new(
+                "engine_waiting_tokens",
+                "Word pieces that wait for the engine, by lane.",
+            ),
+            &["lane"],
+        )?;
+        registry.register(Box::new(engine_waiting.clone()))?;
+        let engine_tokens_per_second = prometheus::Gauge::new(
+            "engine_tokens_per_second",
+            "Word pieces that the engine reads in a second, measured on its own batches.",
+        )?;
+        registry.register(Box::new(engine_tokens_per_second.clone()))?;
+        let engine_refused = IntGaugeVec::new(
+            Opts::new(
+                "engine_refused_requests",
+                "Requests that got no answer since the start, the queue being full or the deadline over.",
+            ),
+            &["reason"],
+        )?;
+        registry.register(Box::new(engine_refused.clone()))?;
         Ok(Self {
             registry,
             reports_received,
@@ -74,6 +99,9 @@ impl Metrics {
             assessment_seconds,
             queue_cases,
             jobs_open,
+            engine_waiting,
+            engine_tokens_per_second,
+            engine_refused,
             audit_sequenced,
             leak_trials,
             leak_trials_leaking,
@@ -124,6 +152,22 @@ impl Metrics {
             self.queue_cases.with_label_values(&[state]).set(count);
         }
         self.jobs_open.set(jobs);
+    }
+
+    /// What the engine holds now.
+    pub fn engine(&self, load: &Load) {
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        for (lane, tokens) in Lane::ALL.into_iter().zip(load.waiting) {
+            self.engine_waiting
+                .with_label_values(&[lane.as_str()])
+                .set(i64::try_from(tokens).unwrap_or(i64::MAX));
+        }
+        self.engine_tokens_per_second.set(load.tokens_per_s);
+        for (reason, refused) in [("overloaded", load.refused), ("late", load.late)] {
+            self.engine_refused
+                .with_label_values(&[reason])
+                .set(count(refused));
+        }
     }
 
     /// Text format 0.0.4.

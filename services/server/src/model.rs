@@ -1,9 +1,10 @@
 //! The classifier as the service holds it: loaded once, and refused where its licence does not fit.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clinical::{DeidentifiedNote, Label, ModelDigest, Outcome};
-use inference::{Engine, EngineOptions, LoadError, ModelCard, Trust};
+use inference::{Busy, Engine, EngineOptions, Lane, Load, LoadError, ModelCard, Trust, Urgency};
 use seal::VerifyingKey;
 
 use crate::config::ModelArgs;
@@ -88,8 +89,13 @@ impl Model {
         if !folder.is_dir() {
             return Err(ModelError::Missing(folder));
         }
+        let options = EngineOptions {
+            compute: args.precision.into(),
+            threads: args.threads,
+            ..EngineOptions::default()
+        };
         let keys = trusted(args.model_keys.as_deref())?;
-        let engine = Engine::load_trusted(&folder, Trust::SignedBy(&keys), EngineOptions::default())
+        let engine = Engine::load_trusted(&folder, Trust::SignedBy(&keys), options)
             .map_err(|error| ModelError::Refused(folder.clone(), error))?;
         if engine.card().evaluation_only && !evaluation && !args.allow_evaluation_model {
             return Err(ModelError::EvaluationOnly);
@@ -103,10 +109,32 @@ impl Model {
         Ok(Self { engine, labels })
     }
 
-    /// Classifies and explains; takes a core for as long as it takes.
+    /// Classifies and explains; blocks until it is done. Notes that are assessed at the same time share batches. Background
+    /// work waits for room in the engine's queue, until its deadline.
+    ///
+    /// # Errors
+    /// [`Busy::Late`] when the deadline passes first.
+    pub fn assess(&self, note: &DeidentifiedNote, lane: Lane, deadline: Instant) -> Result<Outcome, Busy> {
+        self.engine.assess_with(
+            note,
+            Urgency {
+                lane,
+                deadline: Some(deadline),
+                patient: true,
+            },
+        )
+    }
+
+    /// What waits for the engine, and how fast it goes.
     #[must_use]
-    pub fn assess(&self, note: &DeidentifiedNote) -> Outcome {
-        self.engine.assess(note)
+    pub fn load_now(&self) -> Option<Load> {
+        self.engine.load_now()
+    }
+
+    /// What the engine computes with, and the instructions it uses.
+    #[must_use]
+    pub fn engine(&self) -> (&'static str, &'static str) {
+        (self.engine.compute().as_str(), self.engine.kernel())
     }
 
     /// The card.

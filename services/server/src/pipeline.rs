@@ -7,6 +7,7 @@ use std::{
 
 use actix_web::web;
 use clinical::Scrubber;
+use inference::{Busy, Lane};
 use policy::{AssessCase, Facts, Permit};
 use records::{AnyCase, CaseRef, Event, EventKind, Fact, Id, kind};
 use store::{Door, Job, JobKind, Scrubbed, StoreError};
@@ -163,9 +164,14 @@ impl Worker {
         drop(tx);
         let model = Arc::clone(&app.model);
         let began = Instant::now();
-        let outcome = web::block(move || model.assess(&note))
+        // Once the lease is over another worker has the job, and nobody wants this answer.
+        let deadline = began + LEASE.unsigned_abs();
+        let outcome = web::block(move || model.assess(&note, Lane::Routine, deadline))
             .await
-            .map_err(|_| Problem::Internal("model"))?;
+            .map_err(|_| Problem::Internal("model"))?
+            .map_err(|busy| match busy {
+                Busy::Late | Busy::Overloaded => Problem::Overloaded,
+            })?;
         app.metrics.assessed(began.elapsed());
         let mut tx = app.begin(Door::Work).await?;
         if let Some(AnyCase::Deidentified(case)) = tx.case_of_job(job).await? {

@@ -67,8 +67,14 @@ fn a_forward_pass_allocates_nothing_after_the_first() {
         width: WIDTH / 4,
     };
     for precision in [Precision::F32, Precision::Bf16, Precision::Int8] {
-        let (qkv, output) = (packed(precision, WIDTH, 3 * WIDTH), packed(precision, WIDTH, WIDTH));
-        let (up, down) = (packed(precision, WIDTH, 4 * WIDTH), packed(precision, 4 * WIDTH, WIDTH));
+        let (qkv, output) = (
+            packed(precision, WIDTH, 3 * WIDTH),
+            packed(precision, WIDTH, WIDTH),
+        );
+        let (up, down) = (
+            packed(precision, WIDTH, 4 * WIDTH),
+            packed(precision, 4 * WIDTH, WIDTH),
+        );
         let look = packed(Precision::F32, WIDTH, 2 * LABELS);
         let mut executor = Executor::detect(2).expect("threads");
         let most = 600;

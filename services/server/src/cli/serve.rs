@@ -77,7 +77,8 @@ pub fn run(args: ServeArgs) -> Result<(), Failure> {
     let policy = Deidentification::read(gateway.deidentification.as_deref())?;
     let workers = model.workers;
     let model = Arc::new(Model::load(&model, false)?);
-    info!(model = %model.digest(), "model loaded");
+    let (precision, kernel) = model.engine();
+    info!(model = %model.digest(), precision, kernel, "model loaded");
     block_on(async move {
         let limits = PoolLimits {
             connections: database.database_connections,

@@ -37,6 +37,9 @@ pub async fn metrics(app: web::Data<App>) -> HttpResponse {
     {
         app.metrics.queue(counts, jobs);
     }
+    if let Some(load) = app.model.load_now() {
+        app.metrics.engine(&load);
+    }
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4")
         .body(app.metrics.render())

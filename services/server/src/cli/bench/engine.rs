@@ -10,6 +10,7 @@ use inference::{Compute, Engine, EngineOptions, LoadError, Meter, MeterError, Sc
 use serde_json::{Value, json};
 
 use crate::cli::model::{ModelCliError, labelled};
+use crate::config::Precision;
 
 /// Lengths of the ragged batch: 16 texts, 1,024 word pieces, as unequal as radiology reports are.
 const RAGGED: [usize; 16] = [180, 12, 64, 33, 97, 20, 141, 8, 55, 76, 28, 110, 45, 16, 88, 51];
@@ -64,33 +65,6 @@ enum ShapeName {
     Minilm,
     /// Twelve layers of width 768
     Base,
-}
-
-/// What a model computes with.
-#[derive(Clone, Copy, ValueEnum)]
-enum Precision {
-    /// The fastest that agrees with f32, as the service does
-    Auto,
-    /// Single precision
-    F32,
-    /// bfloat16
-    Bf16,
-    /// 8-bit integers
-    Int8,
-    /// candle's own BERT in f32
-    Candle,
-}
-
-impl From<Precision> for Compute {
-    fn from(precision: Precision) -> Self {
-        match precision {
-            Precision::Auto => Self::Auto,
-            Precision::F32 => Self::F32,
-            Precision::Bf16 => Self::Bf16,
-            Precision::Int8 => Self::Int8,
-            Precision::Candle => Self::Candle,
-        }
-    }
 }
 
 /// Why nothing was measured.
