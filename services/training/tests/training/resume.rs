@@ -93,7 +93,7 @@ fn a_killed_run_ends_with_the_same_bits() -> Outcome {
     // Killed three times, each time further on.
     for _ in 0..3 {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["--exact", "child", "--ignored"])
+            .args(["--exact", "resume::child", "--ignored"])
             .env(FOLDER, folder.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
