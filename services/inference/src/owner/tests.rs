@@ -111,6 +111,17 @@ fn a_full_queue_refuses_and_keeps_a_fifth_for_the_urgent() {
 }
 
 #[test]
+fn explanations_do_not_keep_new_notes_out() {
+    let owner = Owner::idle((12, 16), limits(10, Duration::from_secs(1)));
+    let submit = |tokens: &[usize], lane| owner.submit(&inputs(tokens), urgency(lane)).map(|_| ());
+    // An empty queue takes any.
+    assert_eq!(submit(&[16; 20], Lane::Explain), Ok(()));
+    assert_eq!(submit(&[1], Lane::Explain), Err(Refusal::Overloaded));
+    assert_eq!(submit(&[16; 5], Lane::Routine), Ok(()));
+    assert_eq!(submit(&[10, 10], Lane::Stat), Ok(()));
+}
+
+#[test]
 fn who_waits_for_room_gives_up_at_the_deadline() {
     let owner = Owner::idle((12, 16), limits(10, Duration::ZERO));
     assert!(owner.submit(&inputs(&[16]), urgency(Lane::Routine)).is_ok());
