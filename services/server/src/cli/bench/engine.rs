@@ -183,10 +183,9 @@ impl Figure {
     fn new(name: &'static str, lengths: &[usize], mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         let tokens: usize = lengths.iter().sum();
-        let speed = |time: Option<&Duration>| {
-            #[expect(clippy::cast_precision_loss, reason = "some thousand word pieces")]
-            time.map_or(0.0, |time| tokens as f64 / time.as_secs_f64())
-        };
+        #[expect(clippy::cast_precision_loss, reason = "some thousand word pieces")]
+        let tokens = tokens as f64;
+        let speed = |time: Option<&Duration>| time.map_or(0.0, |time| tokens / time.as_secs_f64());
         Self {
             name,
             lengths: lengths.to_vec(),
