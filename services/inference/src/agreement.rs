@@ -134,3 +134,30 @@ pub(crate) fn speed(runner: &mut Runner, tokenizer: &Tokenizer, labels: &LabelSe
     let tokens = ids.len() as f64;
     (best > Duration::ZERO).then(|| tokens / best.as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Tiny;
+
+    #[test]
+    fn what_differs_too_much_or_changes_the_label_does_not_agree() {
+        let labels = Tiny::new().labels;
+        let reference = [0.5, -2.0, 1.0, 0.0, -3.0, -4.0, -4.0, -4.0];
+        let of = |change: &dyn Fn(&mut [f32; 8])| {
+            let mut ours = reference;
+            change(&mut ours);
+            Agreement::of(&ours, &reference, &labels)
+        };
+        let same = of(&|_| ());
+        assert!(same.holds() && same.difference.abs() < f64::EPSILON);
+        assert!(of(&|ours| ours[1] += 0.01).holds());
+        // A finding of 0.73 becomes one of 0.88.
+        let finding = of(&|ours| ours[2] += 1.0);
+        assert!(!finding.holds() && finding.same_label && finding.difference > 0.1);
+        // Abnormal becomes normal.
+        assert!(!of(&|ours| ours[0] = -9.0).same_label);
+        let number = of(&|ours| ours[6] = f32::NAN);
+        assert!(!number.holds() && !number.same_label);
+    }
+}

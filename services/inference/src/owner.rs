@@ -109,9 +109,15 @@ impl Shared {
         (tokens as usize).max(self.limits.batch_tokens)
     }
 
-    /// Whether a request of this lane may wait now. An empty queue takes any request, however large.
+    /// Whether a request of this lane may wait now. An empty queue takes any request, however large. Explanations do not
+    /// count against new notes, which go before them.
     fn has_room(&self, state: &State, lane: Lane, tokens: usize) -> bool {
-        let waiting: usize = state.waiting.iter().sum();
+        let waiting: usize = match lane {
+            Lane::Stat | Lane::Routine => {
+                state.waiting[Lane::Stat as usize] + state.waiting[Lane::Routine as usize]
+            }
+            Lane::Explain => state.waiting.iter().sum(),
+        };
         let capacity = self.capacity(state);
         let most = match lane {
             Lane::Stat => capacity,

@@ -81,7 +81,7 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    /// Packs `weights` for the best kernel of this processor. `Auto` is not decided here and counts as int8.
+    /// Packs `weights`, to run on the best kernel of this processor.
     pub(crate) fn new(
         config: &Config,
         labels: usize,

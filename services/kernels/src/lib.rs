@@ -46,7 +46,8 @@
 //!
 //! [`Packed`] keeps weights in panels of 32 outputs; a call packs blocks of rows for the tiles (the first of the two
 //! operands of Goto and van de Geijn 2008, cited in `tile.rs`), multiplies them with panel after panel, and finishes each
-//! tile while it is in the first-level cache. Products are written in intrinsics (`tile/`); all else is written once in
+//! tile while it is in the first-level cache. AVX2 multiplies int8 as pairs of 16 bits, which is exact; it widens each
+//! panel once for a block. Products are written in intrinsics (`tile/`); all else is written once in
 //! plain Rust and compiled for each instruction set (`kernel.rs`). Threads wait between calls (`pool.rs`).
 
 mod activation;

@@ -122,6 +122,42 @@ fn a_batch_gives_what_each_text_gives_alone() -> Result<(), ScoreError> {
 }
 
 #[test]
+fn the_default_model_is_served_in_int8_and_says_what_candle_says() -> Result<(), ScoreError> {
+    assert_eq!(DEFAULT.compute(), Compute::Int8);
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/default");
+    let options = EngineOptions {
+        compute: Compute::Candle,
+        ..EngineOptions::default()
+    };
+    let candle = Engine::load(&folder, options).expect("the committed model");
+    assert!(candle.load_now().is_none() && DEFAULT.load_now().is_some());
+    let long = NORMAL.repeat(12);
+    let texts = [ABNORMAL, NORMAL, "Nodule.", long.as_str()];
+    for (ours, theirs) in DEFAULT
+        .score_batch(&texts)?
+        .iter()
+        .zip(candle.score_batch(&texts)?)
+    {
+        let findings = ours.findings.iter().zip(&theirs.findings);
+        for (a, b) in findings.chain([(&ours.abnormal, &theirs.abnormal)]) {
+            assert!((a.get() - b.get()).abs() < 0.05, "{} is not {}", a.get(), b.get());
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_note_that_is_late_gets_no_answer() {
+    let urgency = Urgency {
+        lane: Lane::Stat,
+        deadline: Some(std::time::Instant::now()),
+        patient: false,
+    };
+    assert_eq!(DEFAULT.assess_with(&note(ABNORMAL), urgency), Err(Busy::Late));
+    assert!(DEFAULT.load_now().expect("a queue").late > 0);
+}
+
+#[test]
 fn a_long_note_is_read_in_windows_and_the_deciding_one_is_explained() {
     let text = format!("{}{ABNORMAL}", format!("{NORMAL} ").repeat(12));
     let assessment = assessed(&DEFAULT, &text);

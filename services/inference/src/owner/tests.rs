@@ -45,7 +45,7 @@ fn urgency(lane: Lane) -> Urgency {
 
 #[test]
 fn inputs_that_the_encoder_cannot_read_are_refused_alone() {
-    let owner = Owner::start(runner(), limits(64, Duration::from_secs(60))).expect("a thread");
+    let owner = Owner::start(runner(), limits(64, Duration::from_mins(1))).expect("a thread");
     let ask = |input: Vec<u32>| owner.logits(&[vec![2, 3], input], urgency(Lane::Routine));
     assert_eq!(ask(Vec::new()), Err(Refusal::Empty));
     assert_eq!(ask(vec![4; 17]), Err(Refusal::TooLong(17)));
@@ -57,7 +57,7 @@ fn inputs_that_the_encoder_cannot_read_are_refused_alone() {
 
 #[test]
 fn an_input_gets_the_same_bits_alone_and_among_others_from_many_threads() {
-    let owner = Owner::start(runner(), limits(40, Duration::from_secs(60))).expect("a thread");
+    let owner = Owner::start(runner(), limits(40, Duration::from_mins(1))).expect("a thread");
     let all = inputs(&[3, 16, 1, 7, 12, 2, 16, 5, 9, 11, 4, 16, 16, 8]);
     let alone: Vec<Vec<u32>> = all
         .iter()
@@ -111,6 +111,17 @@ fn a_full_queue_refuses_and_keeps_a_fifth_for_the_urgent() {
 }
 
 #[test]
+fn explanations_do_not_keep_new_notes_out() {
+    let owner = Owner::idle((12, 16), limits(10, Duration::from_secs(1)));
+    let submit = |tokens: &[usize], lane| owner.submit(&inputs(tokens), urgency(lane)).map(|_| ());
+    // An empty queue takes any.
+    assert_eq!(submit(&[16; 20], Lane::Explain), Ok(()));
+    assert_eq!(submit(&[1], Lane::Explain), Err(Refusal::Overloaded));
+    assert_eq!(submit(&[16; 5], Lane::Routine), Ok(()));
+    assert_eq!(submit(&[10, 10], Lane::Stat), Ok(()));
+}
+
+#[test]
 fn who_waits_for_room_gives_up_at_the_deadline() {
     let owner = Owner::idle((12, 16), limits(10, Duration::ZERO));
     assert!(owner.submit(&inputs(&[16]), urgency(Lane::Routine)).is_ok());
@@ -125,7 +136,7 @@ fn who_waits_for_room_gives_up_at_the_deadline() {
 
 #[test]
 fn work_whose_deadline_passed_is_dropped_and_the_rest_is_done() {
-    let mut owner = Owner::idle((12, 16), limits(1000, Duration::from_secs(60)));
+    let mut owner = Owner::idle((12, 16), limits(1000, Duration::from_mins(1)));
     let late = Urgency {
         deadline: Some(Instant::now()),
         ..urgency(Lane::Stat)
@@ -142,7 +153,7 @@ fn work_whose_deadline_passed_is_dropped_and_the_rest_is_done() {
 
 #[test]
 fn the_urgent_go_first_and_explanations_go_on() {
-    let owner = Owner::idle((12, 16), limits(40, Duration::from_secs(60)));
+    let owner = Owner::idle((12, 16), limits(40, Duration::from_mins(1)));
     let _answers: Vec<_> = [Lane::Explain, Lane::Routine, Lane::Stat]
         .into_iter()
         .map(|lane| owner.submit(&inputs(&[10; 4]), urgency(lane)).expect("room"))
@@ -162,7 +173,7 @@ fn the_urgent_go_first_and_explanations_go_on() {
 
 #[test]
 fn who_waits_hears_when_the_engine_stops() {
-    let owner = Owner::idle((12, 16), limits(40, Duration::from_secs(60)));
+    let owner = Owner::idle((12, 16), limits(40, Duration::from_mins(1)));
     let answer = owner.submit(&inputs(&[4]), urgency(Lane::Routine)).expect("room");
     drop(Closing(&owner.shared));
     assert!(answer.recv().is_err());

@@ -57,7 +57,7 @@ fn thread_seconds() -> f64 {
     }
     const THREAD: i32 = 3;
     unsafe extern "C" {
-        /// clock_gettime(2) of the C library, to which the standard library is linked.
+        /// `clock_gettime(2)` of the C library, to which the standard library is linked.
         fn clock_gettime(clock: i32, time: *mut Time) -> i32;
     }
     let mut time = Time {

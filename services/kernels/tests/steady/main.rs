@@ -82,7 +82,7 @@ fn a_forward_pass_allocates_nothing_after_the_first() {
         let most = ids.len();
         let (mut hidden, mut wide) = (vec![0.0; most * WIDTH], vec![0.0; most * 3 * WIDTH]);
         let (mut mixed, mut looks) = (vec![0.0; most * WIDTH], vec![0.0; most * 2 * LABELS]);
-        let mut out = vec![0.0; 8 * LABELS];
+        let mut out = [0.0; 8 * LABELS];
         let mut pass = |lengths: &[usize]| {
             let tokens: usize = lengths.iter().sum();
             let hidden = &mut hidden[..tokens * WIDTH];

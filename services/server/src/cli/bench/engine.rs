@@ -14,9 +14,6 @@ use crate::config::Precision;
 
 /// Lengths of the ragged batch: 16 texts, 1,024 word pieces, as unequal as radiology reports are.
 const RAGGED: [usize; 16] = [180, 12, 64, 33, 97, 20, 141, 8, 55, 76, 28, 110, 45, 16, 88, 51];
-/// What it is compared with: as many texts and word pieces of one length.
-const EVEN: [usize; 16] = [64; 16];
-
 /// Arguments of `bench engine`.
 #[derive(Args)]
 pub struct EngineArgs {
@@ -94,7 +91,7 @@ struct Figure {
     /// Word pieces a second: the median and the best.
     median: f64,
     best: f64,
-    /// Time beyond that of as many word pieces in texts of one length, in percent.
+    /// Time beyond what its texts take in batches of their own length, in percent.
     waste: Option<f64>,
 }
 
@@ -143,9 +140,8 @@ pub(super) fn run(args: &EngineArgs) -> Result<(), EngineBenchError> {
             let figure = measure(&mut meter, "", &lengths, args.seconds)?;
             write(&figure, &meter)?;
         }
-        for figure in ragged(&mut meter, args.seconds)? {
-            write(&figure, &meter)?;
-        }
+        let figure = ragged(&mut meter, args.seconds)?;
+        write(&figure, &meter)?;
     }
     Ok(())
 }
@@ -187,10 +183,9 @@ impl Figure {
     fn new(name: &'static str, lengths: &[usize], mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         let tokens: usize = lengths.iter().sum();
-        let speed = |time: Option<&Duration>| {
-            #[expect(clippy::cast_precision_loss, reason = "some thousand word pieces")]
-            time.map_or(0.0, |time| tokens as f64 / time.as_secs_f64())
-        };
+        #[expect(clippy::cast_precision_loss, reason = "some thousand word pieces")]
+        let tokens = tokens as f64;
+        let speed = |time: Option<&Duration>| time.map_or(0.0, |time| tokens / time.as_secs_f64());
         Self {
             name,
             lengths: lengths.to_vec(),
@@ -245,22 +240,38 @@ fn measure(
     Ok(Figure::new(name, lengths, times))
 }
 
-/// The even and the ragged batch in turns, so that both meet the same machine.
-fn ragged(meter: &mut Meter, seconds: f64) -> Result<[Figure; 2], MeterError> {
+/// The ragged batch and, for each of its texts, a batch of texts of that one length, in turns, so that all meet the same
+/// machine. Without waste the ragged batch takes as long as its texts' shares of those (the best times are compared).
+fn ragged(meter: &mut Meter, seconds: f64) -> Result<Figure, MeterError> {
+    let total: usize = RAGGED.iter().sum();
+    let even: Vec<Vec<usize>> = RAGGED
+        .iter()
+        .map(|&length| vec![length; (total / length).max(1)])
+        .collect();
+    let mut times = Vec::new();
+    let mut best = vec![Duration::MAX; even.len()];
     let start = Instant::now();
-    let mut times = [Vec::new(), Vec::new()];
-    while times[0].len() < 5 || start.elapsed().as_secs_f64() < 2.0 * seconds {
-        for (times, lengths) in times.iter_mut().zip([&EVEN, &RAGGED]) {
+    while times.len() < 5 || start.elapsed().as_secs_f64() < 2.0 * seconds {
+        let one = Instant::now();
+        meter.pass(&RAGGED)?;
+        times.push(one.elapsed());
+        for (best, lengths) in best.iter_mut().zip(&even) {
             let one = Instant::now();
             meter.pass(lengths)?;
-            times.push(one.elapsed());
+            *best = one.elapsed().min(*best);
         }
     }
-    let [even, ragged] = times;
-    let even = Figure::new("", &EVEN, even);
-    let mut ragged = Figure::new("16 ragged", &RAGGED, ragged);
-    ragged.waste = Some(100.0 * (even.best / ragged.best - 1.0).max(0.0));
-    Ok([even, ragged])
+    #[expect(clippy::cast_precision_loss, reason = "at most a hundred texts")]
+    let shares: f64 = best
+        .iter()
+        .zip(&even)
+        .map(|(best, lengths)| best.as_secs_f64() / lengths.len() as f64)
+        .sum();
+    let mut figure = Figure::new("16 ragged", &RAGGED, times);
+    #[expect(clippy::cast_precision_loss, reason = "some thousand word pieces")]
+    let took = total as f64 / figure.best;
+    figure.waste = Some(100.0 * (took / shares - 1.0));
+    Ok(figure)
 }
 
 /// Loads an engine as the service does and asks it one thing.
