@@ -166,6 +166,26 @@ pub fn explain<E>(
     })
 }
 
+/// Asks the scorer, and checks that it answers with one probability a text. `before` texts were scored already, so
+/// that the index in an error counts from the first text of all.
+pub(crate) fn checked<E>(
+    texts: &[String],
+    scorer: &mut impl FnMut(&[String]) -> Result<Vec<f64>, E>,
+    before: usize,
+) -> Result<Vec<f64>, ExplainError<E>> {
+    let answer = scorer(texts).map_err(ExplainError::Scorer)?;
+    if answer.len() != texts.len() {
+        return Err(ExplainError::Count {
+            wanted: texts.len(),
+            got: answer.len(),
+        });
+    }
+    match answer.iter().position(|&score| Probability::new(score).is_err()) {
+        Some(at) => Err(ExplainError::NotAProbability { index: before + at }),
+        None => Ok(answer),
+    }
+}
+
 /// The phrases to show, or the reason why none may be shown.
 fn verdict(units: &[Unit], offset: u32, budget: Budget, scores: &[f64], fit: &Fit) -> Basis {
     if units.len() < 2 {

@@ -24,9 +24,13 @@
 //! ```
 
 mod explain;
+mod lime;
 mod mask;
+mod moments;
 mod phrase;
+mod random;
 mod ridge;
 
 pub use explain::{Budget, ExplainError, MIN_R2, MIN_RANGE, MIN_WEIGHT, explain};
+pub use lime::{Lime, LimeFeature, LimeOptions, Words, lime};
 pub use phrase::MAX_PHRASES;
