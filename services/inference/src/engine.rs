@@ -187,10 +187,10 @@ impl Engine {
         };
         let overall = scored.iter().fold(deciding.clone(), Scores::max);
         let whole = part(text, window);
-        let explanation = explanation::explain(
+        let explanation = explanation::explain_at(
             text,
             window.span,
-            Impression::Abnormal,
+            (Impression::Abnormal, self.labels.abnormal.threshold.get()),
             self.options.budget,
             self.options.seed,
             |texts| self.score_masked(whole, deciding, texts),
