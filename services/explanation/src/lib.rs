@@ -40,3 +40,15 @@ pub use explain::{Budget, ExplainError, MIN_R2, MIN_RANGE, MIN_WEIGHT, explain, 
 pub use lime::{Lime, LimeFeature, LimeOptions, Words, lime};
 pub use phrase::MAX_PHRASES;
 pub use settle::{FEWEST, INTERVAL};
+
+/// The phrases that a text is cut into, in bytes: the units of [`explain_at`].
+#[must_use]
+pub fn phrases(text: &str) -> Vec<clinical::Span> {
+    phrase::units(text)
+        .iter()
+        .map(|unit| clinical::Span {
+            start: unit.start,
+            end: unit.end,
+        })
+        .collect()
+}

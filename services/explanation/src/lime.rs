@@ -113,6 +113,14 @@ impl<'a> Words<'a> {
         words
     }
 
+    /// Every occurrence of every word, in reading order, in bytes.
+    #[must_use]
+    pub fn spans(&self) -> Vec<Span> {
+        let mut spans: Vec<Span> = self.spans.concat();
+        spans.sort_by_key(|span| span.start);
+        spans
+    }
+
     /// Number of distinct words.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -6,6 +6,7 @@ pub mod database;
 pub mod deid;
 pub mod demo;
 pub mod dev;
+pub mod explain;
 pub mod keys;
 pub mod migrate;
 pub mod model;
@@ -56,6 +57,8 @@ pub enum Command {
     /// Train, evaluate and inspect models
     #[command(subcommand)]
     Model(model::ModelCommand),
+    /// Explain what the model says of reports, and measure the explanations
+    Explain(explain::ExplainArgs),
     /// Verify and list the audit log
     Audit(audit::AuditArgs),
     /// Run a proof campaign and write its report
@@ -88,6 +91,7 @@ pub fn run(cli: Cli) -> Result<std::process::ExitCode, Failure> {
         Command::Submit(args) => return submit::run(&args),
         Command::Deid(args) => return deid::run(args),
         Command::Model(command) => model::run(command)?,
+        Command::Explain(args) => explain::run(&args)?,
         Command::Audit(args) => return audit::run(args),
         Command::Prove(args) => return prove::run(&args),
         Command::Psql(args) => return database::psql(&args),
