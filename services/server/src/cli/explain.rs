@@ -4,7 +4,7 @@ mod bench;
 mod reports;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -48,14 +48,9 @@ struct RowsArgs {
     /// Reports: CSV with the columns uid, findings, impression; the text is findings, a blank, impression
     #[arg(long, value_name = "FILE", required = true)]
     csv: Option<PathBuf>,
-    /// Folder of the packed model
-    #[arg(
-        long,
-        env = "COUNTERSIGN_MODEL",
-        value_name = "FOLDER",
-        default_value = "services/inference/models/default"
-    )]
-    model: PathBuf,
+    /// Folder of a packed model; without it the one that came with this program
+    #[arg(long, env = "COUNTERSIGN_MODEL", value_name = "FOLDER")]
+    model: Option<PathBuf>,
     /// Seed of the masks
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -77,13 +72,13 @@ struct RowsArgs {
 #[derive(Debug, thiserror::Error)]
 enum ExplainCliError {
     /// The file cannot be read.
-    #[error("cannot read {0}")]
+    #[error("cannot read {}", .0.display())]
     Read(PathBuf, #[source] csv::Error),
     /// A column is missing.
-    #[error("{0} has no column {1}")]
+    #[error("{} has no column {}", .0.display(), .1)]
     Column(PathBuf, &'static str),
     /// The model cannot be loaded.
-    #[error("cannot load the model in {0}")]
+    #[error("cannot load the model in {}", .0.display())]
     Load(PathBuf, #[source] LoadError),
     /// A report cannot be explained.
     #[error("row {row} cannot be explained")]
@@ -146,9 +141,9 @@ pub fn run(args: &ExplainArgs) -> Result<(), Failure> {
     }
 }
 
-fn load(folder: &std::path::Path) -> Result<Engine, ExplainCliError> {
-    Engine::load(folder, EngineOptions::default())
-        .map_err(|error| ExplainCliError::Load(folder.to_owned(), error))
+fn load(folder: Option<&Path>) -> Result<Engine, ExplainCliError> {
+    let folder = folder.map_or_else(crate::model::bundled, Path::to_owned);
+    Engine::load(&folder, EngineOptions::default()).map_err(|error| ExplainCliError::Load(folder, error))
 }
 
 /// Probabilities of abnormal.
@@ -189,7 +184,7 @@ fn feature(text: &str, span: Span, weight: f64, interval: Option<clinical::Inter
 fn rows(args: &RowsArgs) -> Result<(), Failure> {
     let Some(path) = &args.csv else { return Ok(()) };
     let reports = reports::read(path)?;
-    let engine = load(&args.model)?;
+    let engine = load(args.model.as_deref())?;
     let mut out = io::stdout().lock();
     for (at, report) in reports.iter().take(args.rows.unwrap_or(usize::MAX)).enumerate() {
         let line = match args.mode {

@@ -18,14 +18,9 @@ pub(super) struct BenchArgs {
     /// Reports: CSV with the columns uid, findings, impression
     #[arg(long, value_name = "FILE")]
     csv: PathBuf,
-    /// Folder of the packed model
-    #[arg(
-        long,
-        env = "COUNTERSIGN_MODEL",
-        value_name = "FOLDER",
-        default_value = "services/inference/models/default"
-    )]
-    model: PathBuf,
+    /// Folder of a packed model; without it the one that came with this program
+    #[arg(long, env = "COUNTERSIGN_MODEL", value_name = "FOLDER")]
+    model: Option<PathBuf>,
     /// Reports measured, spread evenly over the file
     #[arg(long, default_value_t = 40)]
     notes: usize,
@@ -69,7 +64,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), Failure> {
         .filter(|report| explanation::phrases(&report.text).len() > 1)
         .collect();
     let step = (reports.len() / args.notes.max(1)).max(1);
-    let engine = load(&args.model)?;
+    let engine = load(args.model.as_deref())?;
     let mut totals = Totals::default();
     for (at, report) in reports.iter().step_by(step).take(args.notes).enumerate() {
         one(&engine, &report.text, args, &mut totals).map_err(|source| ExplainCliError::Explain {
