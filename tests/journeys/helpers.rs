@@ -183,7 +183,7 @@ impl TestApp {
                 );
                 parts.clock = shifted;
                 let (app, scrubber) = parts.assemble().await.expect("the service is put together");
-                let token = people(&app).await;
+                let token = Box::pin(people(&app)).await;
                 let background =
                     (options.workers > 0).then(|| Background::start(&app, &scrubber, options.workers));
                 let doors = Doors {

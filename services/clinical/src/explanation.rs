@@ -22,6 +22,29 @@ pub struct Phrase {
     pub span: Span,
     /// Above zero it speaks for abnormal, below zero for normal.
     pub weight: f64,
+    /// Interval of the weight over the draw of the masks; `None` in explanations made before there were intervals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
+}
+
+/// A confidence interval of a weight, in log-odds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interval {
+    /// Lower bound.
+    pub low: f64,
+    /// Upper bound.
+    pub high: f64,
+}
+
+/// The smallest set of shown phrases found whose removal turns the suggestion, as the classifier itself says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counterfactual {
+    /// What to take away, in reading order.
+    pub removed: Vec<Span>,
+    /// Probability of abnormal without it.
+    pub score: Probability,
 }
 
 /// Why an explanation does not show phrases.
@@ -34,6 +57,8 @@ pub enum Unreliable {
     PoorFit,
     /// The classifier's score hardly moves, whichever phrases are taken away.
     Flat,
+    /// Fewer than three phrases have a weight that is certain, or no settled gap parts those shown from the others.
+    Unsettled,
 }
 
 impl Unreliable {
@@ -44,6 +69,7 @@ impl Unreliable {
             Self::TooFewPhrases => "the note is too short to explain",
             Self::PoorFit => "a simple model of the classifier does not fit near this note",
             Self::Flat => "no single phrase moves the score",
+            Self::Unsettled => "too few phrases stand out from chance",
         }
     }
 }
@@ -73,7 +99,8 @@ pub struct Explanation {
     pub basis: Basis,
     /// Intercept of the local model, in log-odds: its value when every phrase is taken away.
     pub base: f64,
-    /// Weighted R² of the local model on the masks it was fitted to.
+    /// R² of the local model on masks that it was not fitted to (in explanations made before there were intervals, on
+    /// those it was fitted to).
     pub r2: f64,
     /// The probability that was explained, as scored on the whole window.
     pub score: Probability,
@@ -83,6 +110,12 @@ pub struct Explanation {
     pub seed: u64,
     /// The part of the note that was explained: for a long note, the window that decided.
     pub window: Span,
+    /// Confidence that every phrase shown has a larger weight than every phrase left out, over the draw of the masks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stability: Option<f64>,
+    /// Which of the phrases shown turn the suggestion when they are taken away; `None` if taking away all does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counterfactual: Option<Counterfactual>,
 }
 
 impl Explanation {

@@ -35,7 +35,7 @@ mod scrubber;
 
 pub use assessment::{Assessment, Finding, Impression, Label, NotAssessedReason, Outcome, Reading};
 pub use digest::{ModelDigest, NoteDigest};
-pub use explanation::{Basis, Explanation, Phrase, Span, Unreliable};
+pub use explanation::{Basis, Counterfactual, Explanation, Interval, Phrase, Span, Unreliable};
 pub use note::{DeidentifiedNote, ScrubberVersion};
 pub use offsets::{to_original, to_scrubbed};
 pub use probability::{NotAProbability, Probability};

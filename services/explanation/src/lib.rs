@@ -1,32 +1,54 @@
-//! LIME over any scoring function: take phrases away, score what is left, fit a local linear model, and show the
-//! phrases that moved the score. No model, no I/O, no clock: the same text, seed and scorer give the same answer.
+//! Explanations over any scoring function: take phrases away, score what is left, and show the phrases whose effect on
+//! the score is certain, or say that there are none. No model, no I/O, no clock: the same text, seed and scorer give
+//! the same answer.
 //!
-//! The method is that of Ribeiro, Singh and Guestrin, "Why Should I Trust You?" (KDD 2016, arXiv:1602.04938), with the
-//! constants of the authors' own code (marcotcr/lime, `lime_text.py`, `lime_base.py`): an exponential kernel of width 25
-//! on 100 × the cosine distance of the masks, and ridge regression with a penalty of 1 and a free intercept. What
-//! differs is the unit, a phrase instead of a word, because a physician reads phrases.
+//! [`explain_at`] is the verified mode: phrases as units, a seed-randomised design near the note, effects on the
+//! log-odds by Bayesian quadrature with an interval each, and sampling that stops when a cut between shown and not
+//! shown is settled (after S-LIME, Zhou, Hooker and Wang, KDD 2021, arXiv:2106.07875). [`lime()`] is the reference method
+//! of Ribeiro, Singh and Guestrin (KDD 2016, arXiv:1602.04938), for comparison.
 //!
 //! ```
 //! use clinical::{Impression, Span};
 //! use explanation::{Budget, explain};
 //!
-//! let text = "Heart size is normal. Large left pleural effusion, lungs otherwise clear.";
+//! let text = "Heart size is enlarged. Large left pleural effusion, mild edema. Lungs otherwise clear.";
 //! let window = Span { start: 0, end: u32::try_from(text.len())? };
 //! let scorer = |texts: &[String]| -> Result<Vec<f64>, std::convert::Infallible> {
-//!     Ok(texts.iter().map(|t| if t.contains("effusion") { 0.9 } else { 0.2 }).collect())
+//!     let weights = [("enlarged", 1.0), ("effusion", 2.5), ("edema", 0.9)];
+//!     let odds = |t: &String| weights.iter().filter(|(word, _)| t.contains(word)).map(|(_, w)| w).sum::<f64>();
+//!     Ok(texts.iter().map(|t| 1.0 / (1.0 + (1.2 - odds(t)).exp())).collect())
 //! };
 //! let explanation = explain(text, window, Impression::Abnormal, Budget::default(), 7, scorer)?;
 //! let strongest = explanation.phrases().next().ok_or("no phrase")?;
 //! let shown = &text[strongest.span.start as usize..strongest.span.end as usize];
 //! assert_eq!(shown, "Large left pleural effusion");
-//! assert!(strongest.weight > 0.3);
+//! assert!(strongest.weight > 2.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod design;
 mod explain;
+mod lime;
 mod mask;
+mod moments;
 mod phrase;
-mod ridge;
+mod random;
+mod settle;
+mod surface;
 
-pub use explain::{Budget, ExplainError, MIN_R2, MIN_RANGE, MIN_WEIGHT, explain};
+pub use explain::{Budget, ExplainError, MIN_R2, MIN_RANGE, MIN_WEIGHT, explain, explain_at};
+pub use lime::{Lime, LimeFeature, LimeOptions, Words, lime};
 pub use phrase::MAX_PHRASES;
+pub use settle::{FEWEST, INTERVAL};
+
+/// The phrases that a text is cut into, in bytes: the units of [`explain_at`].
+#[must_use]
+pub fn phrases(text: &str) -> Vec<clinical::Span> {
+    phrase::units(text)
+        .iter()
+        .map(|unit| clinical::Span {
+            start: unit.start,
+            end: unit.end,
+        })
+        .collect()
+}

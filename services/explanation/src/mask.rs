@@ -9,65 +9,14 @@ pub(crate) struct Mask {
 }
 
 impl Mask {
-    #[cfg(test)]
     pub(crate) fn of(kept: &[bool]) -> Self {
         Self { kept: kept.to_vec() }
-    }
-
-    /// Whether every unit stays.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.kept.iter().all(|&kept| kept)
     }
 
     /// For each unit whether it stays.
     pub(crate) fn kept(&self) -> &[bool] {
         &self.kept
     }
-}
-
-/// `SplitMix64` (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014; constants of
-/// Vigna's `splitmix64.c`): small, seeded by any number, and the same on every machine.
-struct SplitMix64(u64);
-
-impl SplitMix64 {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `bound` (at least 1), by Lemire's multiplication (arXiv:1805.10941); for bounds as small as ours
-    /// the bias without his rejection step is below 2^-55.
-    fn below(&mut self, bound: usize) -> usize {
-        let product = u128::from(self.next()) * (bound as u128);
-        // Cast safety: the product's upper half is below `bound`, which is a usize.
-        usize::try_from(product >> 64).unwrap_or(0)
-    }
-}
-
-/// Draws `samples` masks over `units` (at least 2) units. The first keeps everything; each other one takes away a
-/// uniform number of units from 1 to all but one, chosen without replacement, as `lime_text.py` does (which may also
-/// take all).
-pub(crate) fn draw(units: usize, samples: u32, seed: u64) -> Vec<Mask> {
-    let mut random = SplitMix64(seed);
-    let mut order: Vec<usize> = (0..units).collect();
-    (0..samples)
-        .map(|sample| {
-            let mut kept = vec![true; units];
-            if sample > 0 && units > 1 {
-                let away = 1 + random.below(units - 1);
-                // The first `away` steps of a Fisher-Yates shuffle are a draw without replacement.
-                for at in 0..away {
-                    let other = at + random.below(units - at);
-                    order.swap(at, other);
-                    kept[order[at]] = false;
-                }
-            }
-            Mask { kept }
-        })
-        .collect()
 }
 
 /// The text without the phrases that `mask` takes away. A phrase goes with the punctuation behind it, but the end of a
@@ -96,38 +45,6 @@ pub(crate) fn apply(text: &str, units: &[Unit], mask: &Mask) -> String {
 mod tests {
     use super::*;
     use crate::phrase::units;
-
-    #[test]
-    fn splitmix_gives_the_reference_sequence() {
-        // First outputs of Vigna's splitmix64.c for the seed 1234567.
-        let mut random = SplitMix64(1_234_567);
-        let first = [random.next(), random.next(), random.next()];
-        assert_eq!(
-            first,
-            [
-                6_457_827_717_110_365_317,
-                3_203_168_211_198_807_973,
-                9_817_491_932_198_370_423
-            ]
-        );
-    }
-
-    #[test]
-    fn masks_keep_one_unit_and_remove_one() {
-        let masks = draw(5, 200, 9);
-        assert!(masks[0].kept().iter().all(|&kept| kept));
-        let mut counts = [0; 5];
-        for mask in &masks[1..] {
-            let kept = mask.kept().iter().filter(|&&kept| kept).count();
-            assert!((1..5).contains(&kept));
-            for (count, &kept) in counts.iter_mut().zip(mask.kept()) {
-                *count += u32::from(kept);
-            }
-        }
-        // Every unit is kept about half of the time.
-        assert!(counts.iter().all(|count| (60..140).contains(count)), "{counts:?}");
-        assert_eq!(masks, draw(5, 200, 9));
-    }
 
     #[test]
     fn what_is_left_reads_like_text() {

@@ -268,10 +268,10 @@ impl Engine {
             patient: true,
             ..urgency
         };
-        let explanation = explanation::explain(
+        let explanation = explanation::explain_at(
             text,
             window.span,
-            Impression::Abnormal,
+            (Impression::Abnormal, self.labels.abnormal.threshold.get()),
             self.options.budget,
             self.options.seed,
             |texts| self.score_masked(whole, deciding, texts, explaining),

@@ -52,7 +52,7 @@ impl Worker {
     /// Works until `stop` says so; a job in hand is finished first.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            let pause = match self.step().await {
+            let pause = match Box::pin(self.step()).await {
                 Ok(Step::Worked) => continue,
                 Ok(Step::Idle) => IDLE,
                 Err(problem) => {

@@ -8,6 +8,7 @@ pub mod database;
 pub mod deid;
 pub mod demo;
 pub mod dev;
+pub mod explain;
 mod figures;
 pub mod keys;
 pub mod migrate;
@@ -65,6 +66,8 @@ pub enum Command {
     /// Measure this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Explain what the model says of reports, and measure the explanations
+    Explain(explain::ExplainArgs),
     /// Verify and list the audit log
     Audit(audit::AuditArgs),
     /// Run a proof campaign and write its report
@@ -99,6 +102,7 @@ pub fn run(cli: Cli) -> Result<std::process::ExitCode, Failure> {
         Command::Data(command) => data::run(command)?,
         Command::Model(command) => model::run(command)?,
         Command::Bench(command) => bench::run(&command)?,
+        Command::Explain(args) => explain::run(&args)?,
         Command::Audit(args) => return audit::run(args),
         Command::Prove(args) => return prove::run(&args),
         Command::Psql(args) => return database::psql(&args),

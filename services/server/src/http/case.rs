@@ -1,5 +1,7 @@
 //! One case: read it, take it, give it back, decide and sign. This page is a listed door for PHI.
 
+use std::pin::Pin;
+
 use actix_web::{HttpResponse, web};
 use clinical::{Impression, Label};
 use policy::{ClaimCase, Facts, Permit, ReadNote, ReleaseReport, SignReport, UnclaimCase, Verb};
@@ -49,7 +51,16 @@ pub async fn show(portal: Portal, report: web::Path<String>) -> Result<HttpRespo
     render(&portal, &report, None).await
 }
 
-async fn render(portal: &Portal, report: &str, alert: Option<String>) -> Result<HttpResponse, PageProblem> {
+/// The page; boxed, because what a case holds makes a large future of every handler that may end with it.
+fn render<'a>(
+    portal: &'a Portal,
+    report: &'a str,
+    alert: Option<String>,
+) -> Pin<Box<dyn Future<Output = Result<HttpResponse, PageProblem>> + 'a>> {
+    Box::pin(page_of(portal, report, alert))
+}
+
+async fn page_of(portal: &Portal, report: &str, alert: Option<String>) -> Result<HttpResponse, PageProblem> {
     let app = &portal.app;
     let mut tx = app.begin(Door::Portal).await?;
     let Opened { case, permit, facts } = open(portal, &mut tx, report).await?;

@@ -337,7 +337,7 @@ fn agreement(out: &mut impl Write, args: &EngineArgs, csv: &Path) -> Result<(), 
     let notes = labelled(csv)?;
     let texts: Vec<&str> = notes.iter().map(|note| note.note.text()).collect();
     let folder = folder(args);
-    let scored = |compute| -> Result<_, EngineBenchError> {
+    let measured = |compute| -> Result<_, EngineBenchError> {
         let options = EngineOptions {
             compute,
             threads: args.threads,
@@ -348,9 +348,9 @@ fn agreement(out: &mut impl Write, args: &EngineArgs, csv: &Path) -> Result<(), 
         let metrics = training::evaluate(&engine, &notes, "", |_| ()).map_err(ModelCliError::from)?;
         Ok((engine.score_batch(&texts)?, metrics, engine))
     };
-    let (reference, reference_metrics, _) = scored(Compute::F32)?;
+    let (reference, reference_metrics, _) = measured(Compute::F32)?;
     for &precision in &args.precision {
-        let (scores, metrics, engine) = scored(precision.into())?;
+        let (scores, metrics, engine) = measured(precision.into())?;
         let threshold = engine.labels().abnormal.threshold;
         let same = scores
             .iter()
