@@ -177,6 +177,8 @@ pub struct Suggestion {
     pub evidence: Result<Vec<Bar>, &'static str>,
     /// R² of the local model, two decimals.
     pub fit: String,
+    /// Which evidence, taken away, turns the suggestion.
+    pub counterfactual: Option<String>,
     /// Times the model was asked.
     pub calls: u32,
     /// How much was read, in words; says so when the note was longer than the model's window.
@@ -205,6 +207,8 @@ pub struct Bar {
     pub tone: Tone,
     /// Weight in words, as `+0.21`.
     pub weight: String,
+    /// Its interval in words, as `+0.12 to +0.30`; empty where there is none.
+    pub interval: String,
 }
 
 impl Bar {

@@ -182,7 +182,8 @@ fn segments(text: &str, evidence: &[(Span, f64)]) -> Vec<Segment> {
 }
 
 fn suggestion(assessment: &Assessment, text: &str, original: &[(Span, f64)]) -> Suggestion {
-    let Explanation { basis, r2, calls, .. } = &assessment.explanation;
+    let explanation = &assessment.explanation;
+    let Explanation { basis, r2, calls, .. } = explanation;
     let largest = original
         .iter()
         .map(|(_, weight)| weight.abs())
@@ -190,8 +191,16 @@ fn suggestion(assessment: &Assessment, text: &str, original: &[(Span, f64)]) -> 
     let evidence = match basis {
         Basis::Verified { .. } => Ok(original
             .iter()
+            .zip(explanation.phrases())
             .enumerate()
-            .map(|(index, (span, weight))| Bar {
+            .map(|(index, ((span, weight), phrase))| Bar {
+                interval: phrase.interval.map_or_else(String::new, |interval| {
+                    format!(
+                        "{} to {}",
+                        signed_number(interval.low),
+                        signed_number(interval.high)
+                    )
+                }),
                 number: index + 1,
                 phrase: shortened(
                     text.get(span.start as usize..span.end as usize)
@@ -220,6 +229,7 @@ fn suggestion(assessment: &Assessment, text: &str, original: &[(Span, f64)]) -> 
             .collect(),
         evidence,
         fit: format!("{r2:.2}"),
+        counterfactual: counterfactual(explanation),
         calls: *calls,
         reading: if reading.windows == 1 {
             format!(
@@ -234,6 +244,22 @@ fn suggestion(assessment: &Assessment, text: &str, original: &[(Span, f64)]) -> 
         },
         model: assessment.model_name.clone(),
     }
+}
+
+/// The counterfactual by the numbers of the evidence.
+fn counterfactual(explanation: &Explanation) -> Option<String> {
+    let turned = explanation.counterfactual.as_ref()?;
+    let numbers: Vec<String> = explanation
+        .phrases()
+        .enumerate()
+        .filter(|(_, phrase)| turned.removed.contains(&phrase.span))
+        .map(|(index, _)| (index + 1).to_string())
+        .collect();
+    Some(format!(
+        "Without evidence {} the model gives {} for abnormal, and the suggestion turns.",
+        numbers.join(", "),
+        words::percent(turned.score)
+    ))
 }
 
 fn shortened(phrase: &str) -> String {
