@@ -208,6 +208,17 @@ fn complete(words: &Words<'_>, tags: &mut [Tag]) {
     }
 }
 
+/// Lists whose words mean something else than a name.
+const LISTED: Classes = Classes::COMMON
+    .or(Classes::ENGLISH)
+    .or(Classes::CLINICAL)
+    .or(Classes::TITLE)
+    .or(Classes::CREDENTIAL)
+    .or(Classes::LABEL)
+    .or(Classes::EPONYM)
+    .or(Classes::WIDE)
+    .or(Classes::PLACE);
+
 /// Words that a sentence goes on with behind a person's name.
 static CONTINUES: WordSet = WordSet::new(|| {
     hashes(
@@ -218,16 +229,7 @@ static CONTINUES: WordSet = WordSet::new(|| {
 /// Two words side by side, written like a name, which no list of words knows: what is not provably something else is a name
 /// (the inverted list of Philter, Norgeot et al. 2020).
 fn strangers(words: &Words<'_>, tags: &mut [Tag]) {
-    let lists = Classes::COMMON
-        .or(Classes::ENGLISH)
-        .or(Classes::CLINICAL)
-        .or(Classes::TITLE)
-        .or(Classes::CREDENTIAL)
-        .or(Classes::LABEL)
-        .or(Classes::EPONYM)
-        .or(Classes::EPONYM_NOUN)
-        .or(Classes::WIDE)
-        .or(Classes::PLACE);
+    let lists = LISTED.or(Classes::EPONYM_NOUN);
     let strange = |at: usize| {
         words
             .list
@@ -414,20 +416,11 @@ fn is_other_half(words: &Words<'_>, at: usize, beside: usize) -> bool {
         return false;
     };
     let gap = words.list.get(at.max(beside)).map(|word| word.gap);
-    let lists = Classes::COMMON
-        .or(Classes::ENGLISH)
-        .or(Classes::CLINICAL)
-        .or(Classes::TITLE)
-        .or(Classes::CREDENTIAL)
-        .or(Classes::LABEL)
-        .or(Classes::EPONYM)
-        .or(Classes::WIDE)
-        .or(Classes::PLACE);
     gap == Some(Gap::Blank)
         && name.case == Case::Title
         && word.case == Case::Title
         && word.length > 2
-        && !word.classes.is(lists)
+        && !word.classes.is(LISTED)
 }
 
 /// A small word that only family names start with (`de Example`).

@@ -68,6 +68,11 @@ mod tests {
             width,
             tone,
             weight: weight.to_owned(),
+            interval: if number == 1 {
+                "+0.30 to +0.52".to_owned()
+            } else {
+                String::new()
+            },
         }
     }
 
@@ -109,6 +114,7 @@ mod tests {
                     bar(3, f64::NAN, Tone::Normal, "\u{2212}0.00"),
                 ]),
                 fit: "0.87".to_owned(),
+                counterfactual: Some("Without evidence 1 the suggestion turns.".to_owned()),
                 calls: 1000,
                 reading: "The model read the whole report.".to_owned(),
                 model: "a model".to_owned(),
@@ -202,6 +208,12 @@ mod tests {
         for once in ["id=\"evidence-1\"", "id=\"evidence-2\"", "id=\"bar-3\""] {
             assert_eq!(html.matches(once).count(), 1, "{once}");
         }
+        // One of the three has an interval; it is read out once and shown once.
+        assert_eq!(html.matches("99 % interval +0.30 to +0.52").count(), 1);
+        assert_eq!(html.matches("99 % interval").count(), 2);
+        assert!(
+            html.contains("(+0.30 to +0.52)") && html.contains("Without evidence 1 the suggestion turns.")
+        );
         // The third phrase lies inside another: it has a bar, and no link to a mark that is not there.
         assert!(!html.contains("#evidence-3"));
         Ok(())
