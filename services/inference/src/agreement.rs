@@ -1,11 +1,10 @@
 //! Which precision a model is served with: the fastest whose answers to a few sentences are those of f32.
 
-use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use kernels::{Kernel, Precision};
 
-use crate::runner::{Runner, RunnerError};
+use crate::runner::{Place, Runner, RunnerError};
 use crate::weights::Weights;
 use crate::{Config, LabelSet, Scores, Tokenizer};
 
@@ -85,13 +84,13 @@ pub(crate) fn choose(
     (config, labels): (&Config, &LabelSet),
     weights: &Weights,
     tokenizer: &Tokenizer,
-    threads: NonZeroUsize,
+    place: Place,
 ) -> Result<Runner, RunnerError> {
     let (ids, lengths) = samples(tokenizer, labels);
-    let runner = |precision| Runner::new(config, labels.outputs(), weights, precision, threads);
+    let runner = |precision| Runner::new(config, labels.outputs(), weights, precision, place);
     let mut reference = None;
     for precision in [Precision::Int8, Precision::Bf16] {
-        if precision == Precision::Bf16 && Kernel::best() != Kernel::Avx512Bf16 {
+        if precision == Precision::Bf16 && place.kernel != Kernel::Avx512Bf16 {
             continue;
         }
         let mut runner = runner(precision)?;

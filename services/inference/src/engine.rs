@@ -5,9 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use clinical::{
-    Assessment, DeidentifiedNote, Finding, Impression, ModelDigest, NotAssessedReason, Outcome, Reading,
+    Assessment, DeidentifiedNote, Finding, Impression, ModelDigest, NotAssessedReason, NoteDigest, Outcome,
+    Reading,
 };
 use explanation::{Budget, ExplainError};
+use kernels::Kernel;
+use seal::MacKey;
 
 use crate::agreement;
 use crate::classifier::Classifier;
@@ -16,7 +19,7 @@ use crate::lane::{Lane, Refusal, Urgency};
 use crate::load::{LoadError, Parts, Prepared};
 use crate::owner::{Limits, Load, Owner};
 use crate::package::Trust;
-use crate::runner::Compute;
+use crate::runner::{Compute, Place};
 use crate::scores::{ScoreError, Scores};
 use crate::tokenizer::Tokenizer;
 use crate::window::{self, Window};
@@ -27,14 +30,15 @@ use crate::{ModelCard, legible};
 pub struct EngineOptions {
     /// Cost of an explanation.
     pub budget: Budget,
-    /// Seed of the explanations' masks: the same note gets the same explanation.
-    pub seed: u64,
     /// Windows that one note may take; a longer note is not assessed.
     pub max_windows: u32,
     /// Word pieces in a batch; there is no padding (a single longer input is a batch of its own).
     pub batch_tokens: usize,
     /// What the model computes with.
     pub compute: Compute,
+    /// Instructions to use; `None` for the best that this processor has. An explanation that was made with AVX2 or
+    /// AVX-512 is made again bit for bit with [`Kernel::Reference`] on any processor.
+    pub kernel: Option<Kernel>,
     /// Threads of the model; `None` for one for each processor.
     pub threads: Option<NonZeroUsize>,
     /// How much work may wait, as the time that it takes at the measured speed.
@@ -42,15 +46,15 @@ pub struct EngineOptions {
 }
 
 impl Default for EngineOptions {
-    /// The default budget, seed 1, 64 windows (some 8,000 words), batches of 1,024 word pieces, the fastest precision that
-    /// agrees with f32, all processors, and a minute of work waiting.
+    /// The default budget, 64 windows (some 8,000 words), batches of 1,024 word pieces, the fastest precision that agrees
+    /// with f32, the best kernel, all processors, and a minute of work waiting.
     fn default() -> Self {
         Self {
             budget: Budget::default(),
-            seed: 1,
             max_windows: 64,
             batch_tokens: 1024,
             compute: Compute::Auto,
+            kernel: None,
             threads: None,
             longest_wait: Duration::from_mins(1),
         }
@@ -75,6 +79,16 @@ pub enum Busy {
     /// The deadline passed first.
     #[error("the deadline passed before the engine came to it")]
     Late,
+}
+
+/// Seed of the masks of a case's explanation: the first eight bytes of HMAC-SHA-256 with the case as the key over the
+/// digests of note and model. Whoever has the three can draw the masks again; nobody can choose them.
+#[must_use]
+pub fn seed(case: &[u8], note: NoteDigest, model: ModelDigest) -> u64 {
+    let mac = MacKey::of(case).digest(&[note.get().as_bytes(), model.get().as_bytes()]);
+    mac.as_bytes()
+        .first_chunk()
+        .map_or(0, |first| u64::from_be_bytes(*first))
 }
 
 /// Who turns word pieces into logits.
@@ -116,7 +130,7 @@ impl Engine {
     /// As [`Engine::load`], and when nobody trusted signed the model.
     pub fn load_trusted(folder: &Path, trust: Trust<'_>, options: EngineOptions) -> Result<Self, LoadError> {
         let mut parts = Parts::read(folder, trust)?;
-        let backend = match parts.prepare(options.compute, options.threads)? {
+        let backend = match parts.prepare(options.compute, Place::new(options.kernel, options.threads))? {
             Prepared::Candle(classifier) => Backend::Candle(classifier),
             Prepared::Kernels(mut runner) => {
                 let limits = Limits {
@@ -187,6 +201,12 @@ impl Engine {
         }
     }
 
+    /// Masked texts that an explanation may take.
+    #[must_use]
+    pub const fn samples(&self) -> u32 {
+        self.options.budget.samples
+    }
+
     /// What waits and how fast it goes; `None` for candle, which has no queue.
     #[must_use]
     pub fn load_now(&self) -> Option<Load> {
@@ -205,19 +225,25 @@ impl Engine {
             ..Urgency::default()
         };
         // Who waits without a deadline is neither refused nor late.
-        self.assess_with(note, urgency)
+        self.assess_with(note, &[], urgency)
             .unwrap_or(Outcome::NotAssessed(NotAssessedReason::ModelFailed))
     }
 
-    /// The same with a lane, a deadline, and either patience or a refusal at once when the queue is full.
+    /// The same with a lane, a deadline, and either patience or a refusal at once when the queue is full. `case` names
+    /// the case in bytes that mean nothing here: the masks of the explanation are drawn by [`seed`].
     ///
     /// # Errors
     /// [`Busy`].
-    pub fn assess_with(&self, note: &DeidentifiedNote, urgency: Urgency) -> Result<Outcome, Busy> {
+    pub fn assess_with(
+        &self,
+        note: &DeidentifiedNote,
+        case: &[u8],
+        urgency: Urgency,
+    ) -> Result<Outcome, Busy> {
         let span =
             tracing::info_span!("inference.note.assess", model = %self.digest, lane = urgency.lane.as_str());
         let _entered = span.enter();
-        match self.try_assess(note, urgency) {
+        match self.try_assess(note, case, urgency) {
             Ok(outcome) => Ok(outcome),
             Err(
                 AssessError::Score(ScoreError::Refused(Refusal::Overloaded))
@@ -237,7 +263,12 @@ impl Engine {
         }
     }
 
-    fn try_assess(&self, note: &DeidentifiedNote, urgency: Urgency) -> Result<Outcome, AssessError> {
+    fn try_assess(
+        &self,
+        note: &DeidentifiedNote,
+        case: &[u8],
+        urgency: Urgency,
+    ) -> Result<Outcome, AssessError> {
         let text = note.text();
         if !legible::has_words(text) {
             return Ok(Outcome::NotAssessed(NotAssessedReason::NothingToRead));
@@ -273,7 +304,7 @@ impl Engine {
             window.span,
             (Impression::Abnormal, self.labels.abnormal.threshold.get()),
             self.options.budget,
-            self.options.seed,
+            seed(case, note.digest(), self.digest),
             |texts| self.score_masked(whole, deciding, texts, explaining),
         )?;
         let threshold = self.labels.abnormal.threshold;

@@ -54,8 +54,9 @@ pub use card::{
     BaseModel, BaselineMetrics, FindingMetrics, Interval, Metrics, ModelCard, SubgroupMetrics, TrainingData,
 };
 pub use config::{Activation, Config, ConfigError};
-pub use engine::{Busy, Engine, EngineOptions};
+pub use engine::{Busy, Engine, EngineOptions, seed};
 pub use isotonic::{Isotonic, NotIsotonic};
+pub use kernels::Kernel;
 pub use labels::{AbnormalPoint, FindingLabel, LabelSet, LabelSetError, OperatingPoint, SupportingLabel};
 pub use lane::{Lane, Refusal, Urgency};
 pub use load::LoadError;

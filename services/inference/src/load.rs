@@ -1,6 +1,5 @@
 //! From a folder to the parts of an engine.
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 
 use clinical::ModelDigest;
@@ -11,7 +10,7 @@ use crate::classifier::Classifier;
 use crate::config::{Config, ConfigError};
 use crate::labels::{LabelSet, LabelSetError};
 use crate::package::{self, Files, PackageError, Trust};
-use crate::runner::{Compute, Runner, RunnerError, all_threads};
+use crate::runner::{Compute, Place, Runner, RunnerError};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::weights::{Weights, WeightsError};
 
@@ -107,21 +106,16 @@ impl Parts {
     }
 
     /// Builds what is asked for and lets the weights go.
-    pub(crate) fn prepare(
-        &mut self,
-        compute: Compute,
-        threads: Option<NonZeroUsize>,
-    ) -> Result<Prepared, LoadError> {
+    pub(crate) fn prepare(&mut self, compute: Compute, place: Place) -> Result<Prepared, LoadError> {
         let (config, labels, weights) = (&self.config, &self.labels, std::mem::take(&mut self.weights));
-        let threads = threads.unwrap_or_else(all_threads);
-        let of = |precision| Runner::new(config, labels.outputs(), &weights, precision, threads);
+        let of = |precision| Runner::new(config, labels.outputs(), &weights, precision, place);
         let runner = match compute {
             Compute::Candle => {
                 return Classifier::new(config, labels.outputs(), weights.merge()?)
                     .map(|classifier| Prepared::Candle(Box::new(classifier)))
                     .map_err(|error| LoadError::Shape(error.into()));
             }
-            Compute::Auto => agreement::choose((config, labels), &weights, &self.tokenizer, threads)?,
+            Compute::Auto => agreement::choose((config, labels), &weights, &self.tokenizer, place)?,
             Compute::F32 => of(kernels::Precision::F32)?,
             Compute::Bf16 => of(kernels::Precision::Bf16)?,
             Compute::Int8 => of(kernels::Precision::Int8)?,

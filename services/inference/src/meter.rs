@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::config::{Activation, Config};
 use crate::load::{LoadError, Parts, Prepared};
 use crate::package::Trust;
-use crate::runner::{Compute, Runner, RunnerError, all_threads};
+use crate::runner::{Compute, Place, Runner, RunnerError};
 use crate::weights::{FloatTensor, HEAD_BIAS, HEAD_SCORE, HEAD_VALUE, Int8Matrix, Weights};
 
 /// Outputs of the head of a model of random weights: those of the default model.
@@ -88,7 +88,7 @@ impl Meter {
     /// [`MeterError::Load`].
     pub fn open(folder: &Path, compute: Compute, threads: Option<NonZeroUsize>) -> Result<Self, MeterError> {
         let mut parts = Parts::read(folder, Trust::Anybody)?;
-        let prepared = parts.prepare(compute, threads)?;
+        let prepared = parts.prepare(compute, Place::new(None, threads))?;
         Ok(Self::new(prepared, parts.config()))
     }
 
@@ -99,7 +99,6 @@ impl Meter {
     pub fn random(shape: Shape, compute: Compute, threads: Option<NonZeroUsize>) -> Result<Self, MeterError> {
         let config = shape.config();
         let weights = random_weights(&config)?;
-        let threads = threads.unwrap_or_else(all_threads);
         let precision = match compute {
             Compute::Candle => {
                 let merged = weights.merge().map_err(LoadError::from)?;
@@ -111,7 +110,7 @@ impl Meter {
             Compute::Bf16 => kernels::Precision::Bf16,
             Compute::F32 => kernels::Precision::F32,
         };
-        let runner = Runner::new(&config, OUTPUTS, &weights, precision, threads)?;
+        let runner = Runner::new(&config, OUTPUTS, &weights, precision, Place::new(None, threads))?;
         Ok(Self::new(Prepared::Kernels(Box::new(runner)), &config))
     }
 

@@ -37,6 +37,14 @@ impl Compute {
             Self::Candle => "candle",
         }
     }
+
+    /// What has this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Auto, Self::F32, Self::Bf16, Self::Int8, Self::Candle]
+            .into_iter()
+            .find(|compute| compute.as_str() == name)
+    }
 }
 
 impl From<Precision> for Compute {
@@ -67,8 +75,25 @@ pub(crate) enum RunnerError {
 }
 
 /// The threads to use when nobody says: one for each processor that this process may use.
-pub(crate) fn all_threads() -> NonZeroUsize {
+fn all_threads() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// What a runner runs on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub kernel: Kernel,
+    pub threads: NonZeroUsize,
+}
+
+impl Place {
+    /// What is asked for; where nothing is, the best kernel of this processor, and all processors.
+    pub(crate) fn new(kernel: Option<Kernel>, threads: Option<NonZeroUsize>) -> Self {
+        Self {
+            kernel: kernel.unwrap_or_else(Kernel::best),
+            threads: threads.unwrap_or_else(all_threads),
+        }
+    }
 }
 
 /// Runs one batch at a time.
@@ -81,16 +106,16 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    /// Packs `weights`, to run on the best kernel of this processor.
+    /// Packs `weights`, to run in `place`.
     pub(crate) fn new(
         config: &Config,
         labels: usize,
         weights: &Weights,
         precision: Precision,
-        threads: NonZeroUsize,
+        place: Place,
     ) -> Result<Self, RunnerError> {
         Ok(Self {
-            executor: Executor::detect(threads.get())?,
+            executor: Executor::new(place.kernel, place.threads.get())?,
             encoder: Encoder::new(config, labels, weights, precision)?,
             space: Space::default(),
             vocabulary: config.vocab_size,

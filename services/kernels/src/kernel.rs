@@ -1,9 +1,12 @@
 //! Which instructions the kernels are compiled for, and the proof that this machine has them.
 
-/// A family of instructions. All four give results within the tolerances stated in the crate's documentation;
-/// `Avx2` and the two AVX-512 kernels give the *same bits* for everything but bf16 products.
+/// A family of instructions. All give results within the tolerances stated in the crate's documentation;
+/// `Reference`, `Avx2` and the two AVX-512 kernels give the *same bits* for everything but bf16 products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kernel {
+    /// Plain Rust for any processor that rounds as FMA does, in software where the processor has none: what the fused
+    /// kernels computed can be computed again anywhere, slowly.
+    Reference,
     /// Plain Rust for any processor; it defines the results.
     Portable,
     /// AVX2 and FMA (Haswell 2013, Zen 2017).
@@ -16,7 +19,13 @@ pub enum Kernel {
 
 impl Kernel {
     /// Every kernel, the slowest first.
-    pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16];
+    pub const ALL: [Self; 5] = [
+        Self::Reference,
+        Self::Portable,
+        Self::Avx2,
+        Self::Avx512,
+        Self::Avx512Bf16,
+    ];
 
     /// Whether this processor (and operating system: the standard library asks `xgetbv`, too) can run it.
     #[must_use]
@@ -33,7 +42,7 @@ impl Kernel {
                     && is_x86_feature_detected!("avx512vnni")
             };
             match self {
-                Self::Portable => true,
+                Self::Reference | Self::Portable => true,
                 Self::Avx2 => avx2(),
                 Self::Avx512 => avx512(),
                 Self::Avx512Bf16 => avx512() && is_x86_feature_detected!("avx512bf16"),
@@ -41,7 +50,7 @@ impl Kernel {
         }
         #[cfg(not(target_arch = "x86_64"))]
         {
-            self == Self::Portable
+            matches!(self, Self::Reference | Self::Portable)
         }
     }
 
@@ -59,6 +68,7 @@ impl Kernel {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Reference => "reference",
             Self::Portable => "portable",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
@@ -66,6 +76,33 @@ impl Kernel {
         }
     }
 }
+
+impl std::str::FromStr for Kernel {
+    type Err = UnknownKernel;
+
+    fn from_str(name: &str) -> Result<Self, UnknownKernel> {
+        Self::ALL
+            .into_iter()
+            .find(|kernel| kernel.as_str() == name)
+            .ok_or(UnknownKernel)
+    }
+}
+
+/// A name that no [`Kernel`] has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownKernel;
+
+impl std::fmt::Display for UnknownKernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no kernel of that name; there are ")?;
+        for (nth, kernel) in Kernel::ALL.into_iter().enumerate() {
+            write!(f, "{}{}", if nth == 0 { "" } else { ", " }, kernel.as_str())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for UnknownKernel {}
 
 /// A [`Kernel`] that was found on this processor. There is no other way to make one, so that holding it is the proof
 /// which every call of a `#[target_feature]` function in this crate rests on.
@@ -84,6 +121,7 @@ impl Isa {
     /// Runs `op` compiled for these instructions.
     pub(crate) fn run<O: Op>(self, op: O) -> O::Output {
         match self.0 {
+            Kernel::Reference => op.run::<Fused>(),
             Kernel::Portable => op.run::<Separate>(),
             // SAFETY: this `Isa` holds `Avx2`, so that the processor has AVX2 and FMA (`Isa::new`).
             #[cfg(target_arch = "x86_64")]
@@ -112,7 +150,6 @@ pub(crate) trait Arithmetic {
 /// Rounds twice, as any processor can.
 pub(crate) struct Separate;
 /// Rounds once, as FMA does.
-#[cfg(target_arch = "x86_64")]
 pub(crate) struct Fused;
 
 impl Arithmetic for Separate {
@@ -122,7 +159,6 @@ impl Arithmetic for Separate {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
 impl Arithmetic for Fused {
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {

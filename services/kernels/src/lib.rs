@@ -21,7 +21,8 @@
 //! accumulator; a row's is in sixteen lanes, folded as a tree.
 //!
 //! **The same bits across kernels** for int8 products (with [`Epilogue::Bias`] and [`Epilogue::Add`]), quantization
-//! included, on any machine; for everything but bf16 products between [`Kernel::Avx2`] and the AVX-512 kernels, which
+//! included, on any machine; for everything but bf16 products between [`Kernel::Avx2`], the AVX-512 kernels and
+//! [`Kernel::Reference`] (plain Rust, which rounds as they do on any machine, slowly), which
 //! fuse the same operations in the same order. [`Kernel::Portable`] does not fuse: it defines the results, and the others
 //! agree with it within
 //!
@@ -74,7 +75,7 @@ pub use activation::Activation;
 pub use attention::{Heads, Qkv};
 pub use embedding::{EmbedError, Embedding, Table};
 pub use executor::{Executor, ExecutorError};
-pub use kernel::Kernel;
+pub use kernel::{Kernel, UnknownKernel};
 pub use linear::Epilogue;
 pub use norm::LayerNorm;
 pub use packed::{MOST_INPUTS, PackError, Packed};

@@ -24,7 +24,7 @@ pub(crate) const MOST_ROWS: usize = 12;
 /// Most rows of a tile of this precision on these instructions.
 pub(crate) const fn rows(isa: Isa, precision: Precision) -> usize {
     match (isa.kernel(), precision) {
-        (Kernel::Portable, _) => 4,
+        (Kernel::Reference | Kernel::Portable, _) => 4,
         (Kernel::Avx2, _) => 6,
         (Kernel::Avx512 | Kernel::Avx512Bf16, _) => MOST_ROWS,
     }
@@ -67,6 +67,7 @@ pub(crate) fn multiply(isa: Isa, precision: Precision, rows: usize, a: &[u32], b
     let a = &a[..rows * b.len()];
     let out = &mut out[..rows];
     match isa.kernel() {
+        Kernel::Reference => portable::multiply_fused(precision, a, b, out),
         Kernel::Portable => portable::multiply(precision, a, b, out),
         // SAFETY: this `Isa` holds `Avx2`, so that the processor has AVX2 and FMA (`Isa::new`).
         #[cfg(target_arch = "x86_64")]

@@ -9,6 +9,27 @@ use crate::{
     kind, signature::SignedResult,
 };
 
+/// What an assessment was made with: with the note, all that is needed to make it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pins {
+    /// The model.
+    pub model: clinical::ModelDigest,
+    /// The instructions it ran on, as the kernels name them.
+    pub kernel: &'static str,
+    /// What it computed with, as `int8`.
+    pub precision: &'static str,
+    /// Masked texts that an explanation may take.
+    pub samples: u32,
+}
+
+/// Digest of what the classifier said, for the audit log: HMAC-SHA-256 of its JSON under the note's digest, which the log
+/// does not have, so that a reader of the log cannot try out suggestions. `None` if it cannot be written as JSON.
+#[must_use]
+pub fn outcome_digest(outcome: &Outcome, note: NoteDigest) -> Option<seal::Digest> {
+    let json = serde_json::to_vec(outcome).ok()?;
+    Some(seal::MacKey::of(note.get().as_bytes()).digest(&[&json]))
+}
+
 /// Number of a version of a report, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(u32);
@@ -203,19 +224,28 @@ impl DeidentifiedCase {
         self,
         permit: &Permit<AssessCase>,
         outcome: Outcome,
-        model: clinical::ModelDigest,
+        pins: &Pins,
         clock: &dyn Clock,
         ids: &dyn IdSource,
     ) -> Result<Recorded<AssessedCase>, TransitionError> {
         check_case(permit, &self.case)?;
         if let Outcome::Assessed(assessment) = &outcome
-            && (assessment.note != self.note || assessment.model != model)
+            && (assessment.note != self.note || assessment.model != pins.model)
         {
             return Err(TransitionError::NoteMismatch);
         }
         // Neither label nor score: the log is read by people who may not see a suggestion before it is signed.
-        let event = Event::permitted(permit, EventKind::CaseAssessed, self.case.subject(), clock, ids)
-            .with("model", Fact::digest(model.get()));
+        let mut event = Event::permitted(permit, EventKind::CaseAssessed, self.case.subject(), clock, ids)
+            .with("model", Fact::digest(pins.model.get()))
+            .with("kernel", Fact::word(pins.kernel))
+            .with("precision", Fact::word(pins.precision))
+            .with("samples", Fact::Number(pins.samples.into()));
+        if let Outcome::Assessed(assessment) = &outcome {
+            event = event.with("seed", Fact::bits(assessment.explanation.seed));
+        }
+        if let Some(digest) = outcome_digest(&outcome, self.note) {
+            event = event.with("outcome", Fact::digest(&digest));
+        }
         Ok(Recorded {
             next: AssessedCase {
                 case: self.case,

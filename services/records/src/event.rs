@@ -95,6 +95,8 @@ event_kinds! {
     AuditRead,
     /// A failed piece of background work was given up.
     JobFailed,
+    /// A suggestion's explanation was computed again and compared with the stored one.
+    ExplanationReplayed,
 }
 
 /// What an event is about.
@@ -210,6 +212,11 @@ impl Fact {
     #[must_use]
     pub fn digest(digest: &seal::Digest) -> Self {
         Self::Word(Word(digest.to_string()))
+    }
+    /// A number of all 64 bits, as 16 hexadecimal digits: JSON readers keep only 53 of a number.
+    #[must_use]
+    pub fn bits(bits: u64) -> Self {
+        Self::Word(Word(format!("{bits:016x}")))
     }
     /// As JSON: a number or a text.
     #[must_use]

@@ -27,8 +27,8 @@ mod submission;
 
 pub use account::{Account, Client, NotAUsername, Username, worker};
 pub use case::{
-    AnyCase, AssessedCase, CaseRef, CaseState, Claim, ClaimedCase, DeidentifiedCase, LiveVersion,
-    ReceivedCase, SignedFinding, TransitionError, Version, VoidCase,
+    AnyCase, AssessedCase, CaseRef, CaseState, Claim, ClaimedCase, DeidentifiedCase, LiveVersion, Pins,
+    ReceivedCase, SignedFinding, TransitionError, Version, VoidCase, outcome_digest,
 };
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use decision::{Amendment, Decision, RejectReason};

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clinical::{DeidentifiedNote, Label, ModelDigest, Outcome};
 use inference::{Busy, Engine, EngineOptions, Lane, Load, LoadError, ModelCard, Trust, Urgency};
+use records::Pins;
 use seal::VerifyingKey;
 
 use crate::config::ModelArgs;
@@ -110,13 +111,20 @@ impl Model {
     }
 
     /// Classifies and explains; blocks until it is done. Notes that are assessed at the same time share batches. Background
-    /// work waits for room in the engine's queue, until its deadline.
+    /// work waits for room in the engine's queue, until its deadline. The masks are drawn for `case`.
     ///
     /// # Errors
     /// [`Busy::Late`] when the deadline passes first.
-    pub fn assess(&self, note: &DeidentifiedNote, lane: Lane, deadline: Instant) -> Result<Outcome, Busy> {
+    pub fn assess(
+        &self,
+        note: &DeidentifiedNote,
+        case: &[u8],
+        lane: Lane,
+        deadline: Instant,
+    ) -> Result<Outcome, Busy> {
         self.engine.assess_with(
             note,
+            case,
             Urgency {
                 lane,
                 deadline: Some(deadline),
@@ -141,6 +149,17 @@ impl Model {
     #[must_use]
     pub fn card(&self) -> &ModelCard {
         self.engine.card()
+    }
+
+    /// What an assessment is made with, for the audit log.
+    #[must_use]
+    pub fn pins(&self) -> Pins {
+        Pins {
+            model: self.engine.digest(),
+            kernel: self.engine.kernel(),
+            precision: self.engine.compute().as_str(),
+            samples: self.engine.samples(),
+        }
     }
 
     /// Digest over every file of the packed model.

@@ -153,10 +153,15 @@ impl Worker {
         let app = &self.app;
         let mut tx = app.begin(Door::Work).await?;
         let note = match tx.case_of_job(job).await? {
-            Some(AnyCase::Deidentified(case)) => tx.deidentified_note(&case.case()).await?,
+            Some(AnyCase::Deidentified(case)) => {
+                let report = case.case().report;
+                tx.deidentified_note(&case.case())
+                    .await?
+                    .map(|(note, _)| (note, report))
+            }
             _ => None,
         };
-        let Some((note, _)) = note else {
+        let Some((note, report)) = note else {
             tx.job_done(job).await?;
             return Ok(tx.finish().await?);
         };
@@ -166,17 +171,18 @@ impl Worker {
         let began = Instant::now();
         // Once the lease is over another worker has the job, and nobody wants this answer.
         let deadline = began + LEASE.unsigned_abs();
-        let outcome = web::block(move || model.assess(&note, Lane::Routine, deadline))
-            .await
-            .map_err(|_| Problem::Internal("model"))?
-            .map_err(|busy| match busy {
-                Busy::Late | Busy::Overloaded => Problem::Overloaded,
-            })?;
+        let outcome =
+            web::block(move || model.assess(&note, report.uuid().as_bytes(), Lane::Routine, deadline))
+                .await
+                .map_err(|_| Problem::Internal("model"))?
+                .map_err(|busy| match busy {
+                    Busy::Late | Busy::Overloaded => Problem::Overloaded,
+                })?;
         app.metrics.assessed(began.elapsed());
         let mut tx = app.begin(Door::Work).await?;
         if let Some(AnyCase::Deidentified(case)) = tx.case_of_job(job).await? {
             let permit = self.permit(&case.case()).await?;
-            tx.commit(case.assess(&permit, outcome, app.model.digest(), &*app.clock, &*app.ids)?)
+            tx.commit(case.assess(&permit, outcome, &app.model.pins(), &*app.clock, &*app.ids)?)
                 .await?;
             app.metrics.transition("assessed");
         }

@@ -128,16 +128,29 @@ impl Tx {
         })
     }
 
-    async fn outcome(&mut self, case: &CaseRef) -> Result<Outcome> {
+    /// What the classifier said of a version, whatever became of it since; `None` before it has. The database opens it for
+    /// the portal and for background work alone until the case is signed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn said(&mut self, case: &CaseRef) -> Result<Option<Outcome>> {
         let row = sqlx::query!(
             "SELECT id, outcome FROM assessment WHERE version_id = $1",
             case.row.uuid()
         )
         .fetch_optional(&mut *self.sql)
-        .await?
-        .ok_or_else(|| corrupt("report_version", "state", case.row.uuid()))?;
+        .await?;
+        let Some(row) = row else { return Ok(None) };
         let plain = self.open(case.tenant, "assessment", "outcome", row.id, &row.outcome)?;
-        serde_json::from_slice(&plain).map_err(|_| corrupt("assessment", "outcome", row.id))
+        serde_json::from_slice(&plain)
+            .map(Some)
+            .map_err(|_| corrupt("assessment", "outcome", row.id))
+    }
+
+    async fn outcome(&mut self, case: &CaseRef) -> Result<Outcome> {
+        self.said(case)
+            .await?
+            .ok_or_else(|| corrupt("report_version", "state", case.row.uuid()))
     }
 
     async fn open_claim(&mut self, case: &CaseRef) -> Result<Claim> {

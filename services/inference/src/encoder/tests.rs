@@ -141,6 +141,30 @@ fn an_input_gets_the_same_bits_in_any_batch_on_any_number_of_threads() {
 }
 
 #[test]
+fn the_reference_kernel_gives_the_bits_of_the_fused_ones() {
+    let (config, outputs, weights) = &*DEFAULT;
+    let texts = inputs(config.vocab_size, &[17, 3]);
+    for precision in [Precision::F32, Precision::Int8] {
+        let encoder = Encoder::new(config, *outputs, weights, precision).expect("weights that fit");
+        let on = |kernel| {
+            let mut executor = Executor::new(kernel, 2).expect("the kernel is available");
+            let logits = run(&encoder, &mut executor, &texts).concat();
+            logits.iter().map(|value| value.to_bits()).collect::<Vec<_>>()
+        };
+        let reference = on(Kernel::Reference);
+        let fused = [Kernel::Avx2, Kernel::Avx512, Kernel::Avx512Bf16];
+        for kernel in fused.into_iter().filter(|kernel| kernel.is_available()) {
+            assert!(
+                on(kernel) == reference,
+                "{} in {}",
+                kernel.as_str(),
+                precision.as_str()
+            );
+        }
+    }
+}
+
+#[test]
 fn weights_that_do_not_fit_are_refused() {
     let refused = |change: &dyn Fn(&mut Model)| {
         let mut model = tiny();

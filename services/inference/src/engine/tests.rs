@@ -153,7 +153,10 @@ fn a_note_that_is_late_gets_no_answer() {
         deadline: Some(std::time::Instant::now()),
         patient: false,
     };
-    assert_eq!(DEFAULT.assess_with(&note(ABNORMAL), urgency), Err(Busy::Late));
+    assert_eq!(
+        DEFAULT.assess_with(&note(ABNORMAL), &[], urgency),
+        Err(Busy::Late)
+    );
     assert!(DEFAULT.load_now().expect("a queue").late > 0);
 }
 

@@ -3,6 +3,7 @@ use std::num::NonZeroUsize;
 use kernels::Precision;
 
 use super::*;
+use crate::runner::Place;
 use crate::testing::Tiny;
 
 fn limits(batch_tokens: usize, longest_wait: Duration) -> Limits {
@@ -15,13 +16,12 @@ fn limits(batch_tokens: usize, longest_wait: Duration) -> Limits {
 
 fn runner() -> Runner {
     let tiny = Tiny::new();
-    let threads = NonZeroUsize::new(2).expect("two");
     Runner::new(
         &tiny.config,
         tiny.labels.outputs(),
         &tiny.weights,
         Precision::Int8,
-        threads,
+        Place::new(None, NonZeroUsize::new(2)),
     )
     .expect("a tiny model")
 }

@@ -14,6 +14,7 @@ trait Dot {
 }
 
 struct F32;
+struct FusedF32;
 struct Bf16;
 struct Int8;
 
@@ -22,6 +23,18 @@ impl Dot for F32 {
     #[inline(always)]
     fn add(sum: f32, a: u32, b: u32) -> f32 {
         sum + f32::from_bits(a) * f32::from_bits(b)
+    }
+    #[inline(always)]
+    fn bits(sum: f32) -> u32 {
+        sum.to_bits()
+    }
+}
+
+impl Dot for FusedF32 {
+    type Sum = f32;
+    #[inline(always)]
+    fn add(sum: f32, a: u32, b: u32) -> f32 {
+        f32::from_bits(a).mul_add(f32::from_bits(b), sum)
     }
     #[inline(always)]
     fn bits(sum: f32) -> u32 {
@@ -71,6 +84,14 @@ pub(super) fn multiply(precision: Precision, a: &[u32], b: &[Step], out: &mut [S
         Precision::F32 => any::<F32>(a, b, out),
         Precision::Bf16 => any::<Bf16>(a, b, out),
         Precision::Int8 => any::<Int8>(a, b, out),
+    }
+}
+
+/// [`multiply`] with f32 rounded as FMA does.
+pub(super) fn multiply_fused(precision: Precision, a: &[u32], b: &[Step], out: &mut [Step]) {
+    match precision {
+        Precision::F32 => any::<FusedF32>(a, b, out),
+        Precision::Bf16 | Precision::Int8 => multiply(precision, a, b, out),
     }
 }
 

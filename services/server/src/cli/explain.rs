@@ -1,10 +1,12 @@
 //! `countersign explain`: explanations of the model's suggestions, as JSON lines, and how good they are.
 
 mod bench;
+mod replay;
 mod reports;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -24,6 +26,8 @@ pub struct ExplainArgs {
     command: Option<ExplainCommand>,
     #[command(flatten)]
     rows: RowsArgs,
+    #[command(flatten)]
+    replay: replay::ReplayArgs,
 }
 
 /// Subcommands of `explain`.
@@ -46,7 +50,7 @@ enum Mode {
 #[derive(Args)]
 struct RowsArgs {
     /// Reports: CSV with the columns uid, findings, impression; the text is findings, a blank, impression
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE", required_unless_present = "replay")]
     csv: Option<PathBuf>,
     /// Folder of a packed model; without it the one that came with this program
     #[arg(long, env = "COUNTERSIGN_MODEL", value_name = "FOLDER")]
@@ -134,11 +138,13 @@ struct Turned<'a> {
 ///
 /// # Errors
 /// [`Failure`] when the reports or the model cannot be read, or a report cannot be explained.
-pub fn run(args: &ExplainArgs) -> Result<(), Failure> {
-    match &args.command {
-        Some(ExplainCommand::Bench(args)) => bench::run(args),
-        None => rows(&args.rows),
+pub fn run(args: &ExplainArgs) -> Result<ExitCode, Failure> {
+    match (&args.command, &args.replay.replay) {
+        (Some(ExplainCommand::Bench(args)), _) => bench::run(args)?,
+        (None, Some(case)) => return replay::run(case, &args.replay, args.rows.model.as_deref()),
+        (None, None) => rows(&args.rows)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn load(folder: Option<&Path>) -> Result<Engine, ExplainCliError> {

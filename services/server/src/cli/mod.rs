@@ -102,7 +102,7 @@ pub fn run(cli: Cli) -> Result<std::process::ExitCode, Failure> {
         Command::Data(command) => data::run(command)?,
         Command::Model(command) => model::run(command)?,
         Command::Bench(command) => bench::run(&command)?,
-        Command::Explain(args) => explain::run(&args)?,
+        Command::Explain(args) => return explain::run(&args),
         Command::Audit(args) => return audit::run(args),
         Command::Prove(args) => return prove::run(&args),
         Command::Psql(args) => return database::psql(&args),
