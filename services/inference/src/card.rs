@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use clinical::Probability;
 use seal::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -122,9 +123,72 @@ pub struct Metrics {
     /// The same quality within groups of notes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subgroups: Vec<SubgroupMetrics>,
+    /// How often notes of each probability were abnormal, in [`Metrics::BINS`] bins of equal width from 0 to 1; empty in
+    /// cards that were written before it was kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reliability: Vec<Bin>,
     /// A bag of words on the same notes, trained on the same part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<BaselineMetrics>,
+}
+
+/// Notes whose probability of abnormal lies in one bin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bin {
+    /// Notes.
+    pub notes: usize,
+    /// Those of them that were labelled abnormal.
+    pub abnormal: usize,
+}
+
+/// What happened to notes of about one probability, in the evaluation set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Frequency {
+    /// Least probability of these notes.
+    pub low: f64,
+    /// Largest.
+    pub high: f64,
+    /// Notes and how many were abnormal.
+    pub bin: Bin,
+}
+
+impl Metrics {
+    /// Bins of [`Metrics::reliability`].
+    pub const BINS: usize = 20;
+
+    /// The bin of a probability.
+    #[must_use]
+    pub fn bin(probability: f64) -> usize {
+        (1..Self::BINS)
+            .take_while(|&at| probability >= Self::edge(at))
+            .count()
+    }
+
+    /// Where bin `at` begins.
+    fn edge(at: usize) -> f64 {
+        let count = |bins: usize| f64::from(u32::try_from(bins).unwrap_or(u32::MAX));
+        count(at) / count(Self::BINS)
+    }
+
+    /// How often notes of about this probability were abnormal: the bin of `probability`, widened on both sides until it
+    /// holds `least` notes. `None` where the card does not say it, or the whole set is smaller.
+    #[must_use]
+    pub fn frequency(&self, probability: Probability, least: usize) -> Option<Frequency> {
+        let cells: &[Bin; Self::BINS] = self.reliability.as_slice().try_into().ok()?;
+        let (own, end) = (Self::bin(probability.get()), Self::BINS - 1);
+        (0..=end)
+            .map(|wider| (own.saturating_sub(wider), (own + wider).min(end)))
+            .map(|(from, to)| Frequency {
+                low: Self::edge(from),
+                high: Self::edge(to + 1),
+                bin: cells[from..=to].iter().fold(Bin::default(), |sum, bin| Bin {
+                    notes: sum.notes + bin.notes,
+                    abnormal: sum.abnormal + bin.abnormal,
+                }),
+            })
+            .find(|found| found.bin.notes >= least.max(1))
+    }
 }
 
 /// From the 2.5th to the 97.5th percentile of bootstrap resamples (Efron 1979, Ann Statist 7(1)).
@@ -203,4 +267,56 @@ pub struct FindingMetrics {
     /// Expected calibration error, 15 bins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ece: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bin_is_widened_until_it_holds_enough_notes() {
+        let mut metrics: Metrics = serde_json::from_value(serde_json::json!({
+            "data": "d", "notes": 35, "auroc": 1.0, "auprc": 1.0, "accuracy": 1.0, "sensitivity": 1.0, "specificity": 1.0,
+            "ece": 0.0, "macro_f1": 1.0, "findings": [],
+        }))
+        .expect("metrics");
+        let at = |p| Probability::new(p).expect("a probability");
+        assert_eq!(metrics.frequency(at(0.9), 10), None);
+        metrics.reliability = vec![Bin::default(); Metrics::BINS];
+        metrics.reliability[0] = Bin {
+            notes: 20,
+            abnormal: 1,
+        };
+        metrics.reliability[18] = Bin {
+            notes: 4,
+            abnormal: 3,
+        };
+        metrics.reliability[19] = Bin {
+            notes: 11,
+            abnormal: 11,
+        };
+        let got = metrics.frequency(at(1.0), 10).expect("enough");
+        assert!((got.low - 0.95).abs() < 1e-9 && (got.high - 1.0).abs() < 1e-9);
+        assert_eq!(
+            got.bin,
+            Bin {
+                notes: 11,
+                abnormal: 11
+            }
+        );
+        let got = metrics.frequency(at(0.93), 10).expect("enough");
+        assert!((got.low - 0.85).abs() < 1e-9);
+        assert_eq!(
+            got.bin,
+            Bin {
+                notes: 15,
+                abnormal: 14
+            }
+        );
+        assert_eq!(metrics.frequency(at(0.5), 36), None);
+        assert_eq!(
+            (Metrics::bin(0.05), Metrics::bin(0.049), Metrics::bin(1.0)),
+            (1, 0, 19)
+        );
+    }
 }

@@ -61,11 +61,13 @@ impl Default for EngineOptions {
     }
 }
 
-/// Why a note could not be assessed, for the log.
+/// Why a text could not be assessed.
 #[derive(Debug, thiserror::Error)]
-enum AssessError {
+pub enum AssessError {
+    /// The model gave no usable score.
     #[error(transparent)]
     Score(#[from] ScoreError),
+    /// It gave none to a masked text.
     #[error("no explanation")]
     Explain(#[from] ExplainError<ScoreError>),
 }
@@ -269,7 +271,30 @@ impl Engine {
         case: &[u8],
         urgency: Urgency,
     ) -> Result<Outcome, AssessError> {
-        let text = note.text();
+        let drawn = (seed(case, note.digest(), self.digest), self.options.budget);
+        self.assess_as((note.text(), note.digest()), drawn, urgency)
+    }
+
+    /// Assesses a text that no patient is behind, such as a row of a collection: as [`Engine::assess`] does, with masks by
+    /// `seed` within `budget`.
+    ///
+    /// # Errors
+    /// [`AssessError`].
+    pub fn assess_text(&self, text: &str, seed: u64, budget: Budget) -> Result<Outcome, AssessError> {
+        let digest = NoteDigest::new(seal::Digest::of(text.as_bytes()));
+        let urgency = Urgency {
+            patient: true,
+            ..Urgency::default()
+        };
+        self.assess_as((text, digest), (seed, budget), urgency)
+    }
+
+    fn assess_as(
+        &self,
+        (text, digest): (&str, NoteDigest),
+        (seed, budget): (u64, Budget),
+        urgency: Urgency,
+    ) -> Result<Outcome, AssessError> {
         if !legible::has_words(text) {
             return Ok(Outcome::NotAssessed(NotAssessedReason::NothingToRead));
         }
@@ -303,13 +328,13 @@ impl Engine {
             text,
             window.span,
             (Impression::Abnormal, self.labels.abnormal.threshold.get()),
-            self.options.budget,
-            seed(case, note.digest(), self.digest),
+            budget,
+            seed,
             |texts| self.score_masked(whole, deciding, texts, explaining),
         )?;
         let threshold = self.labels.abnormal.threshold;
         Ok(Outcome::Assessed(Box::new(Assessment {
-            note: note.digest(),
+            note: digest,
             model: self.digest,
             model_name: self.card.title(),
             impression: if overall.abnormal >= threshold {

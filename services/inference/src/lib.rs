@@ -51,10 +51,11 @@ mod weights;
 mod window;
 
 pub use card::{
-    BaseModel, BaselineMetrics, FindingMetrics, Interval, Metrics, ModelCard, SubgroupMetrics, TrainingData,
+    BaseModel, BaselineMetrics, Bin, FindingMetrics, Frequency, Interval, Metrics, ModelCard,
+    SubgroupMetrics, TrainingData,
 };
 pub use config::{Activation, Config, ConfigError};
-pub use engine::{Busy, Engine, EngineOptions, seed};
+pub use engine::{AssessError, Busy, Engine, EngineOptions, seed};
 pub use isotonic::{Isotonic, NotIsotonic};
 pub use kernels::Kernel;
 pub use labels::{AbnormalPoint, FindingLabel, LabelSet, LabelSetError, OperatingPoint, SupportingLabel};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+
 /// A SHA-256 digest (FIPS 180-4). Written as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
@@ -34,6 +36,12 @@ impl Digest {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// In base64 with padding (RFC 4648, section 4), as Content Security Policy writes it.
+    #[must_use]
+    pub fn base64(&self) -> String {
+        BASE64_STANDARD.encode(self.0)
     }
 
     /// The 32 bytes.

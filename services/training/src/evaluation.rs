@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clinical::Label;
 use inference::{
-    BaselineMetrics, Engine, FindingMetrics, Interval, LabelSet, Metrics, ScoreError, SubgroupMetrics,
+    BaselineMetrics, Bin, Engine, FindingMetrics, Interval, LabelSet, Metrics, ScoreError, SubgroupMetrics,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -284,8 +284,20 @@ fn numbers(exam: &Exam, data: &str) -> Option<Metrics> {
         brier: Some(metrics::brier(scores, truth)),
         intervals: BTreeMap::new(),
         subgroups: Vec::new(),
+        reliability: bins(scores, truth),
         baseline: None,
     })
+}
+
+/// The bins of the card: how many notes have a probability in each, and how many of them are abnormal.
+fn bins(scores: &[f64], truth: &[bool]) -> Vec<Bin> {
+    let mut bins = vec![Bin::default(); Metrics::BINS];
+    for (score, &abnormal) in scores.iter().zip(truth) {
+        let bin = &mut bins[Metrics::bin(*score)];
+        bin.notes += 1;
+        bin.abnormal += usize::from(abnormal);
+    }
+    bins
 }
 
 /// What `measure` says of each resample of `notes` notes with replacement: the n-th draws from its own seed.

@@ -1,6 +1,7 @@
 //! `countersign explain`: explanations of the model's suggestions, as JSON lines, and how good they are.
 
 mod bench;
+mod html;
 mod replay;
 mod reports;
 
@@ -10,9 +11,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, Subcommand, ValueEnum};
-use clinical::{Basis, Impression, Span};
+use clinical::{Basis, Outcome, Span};
 use explanation::{Budget, LimeOptions};
-use inference::{Engine, EngineOptions, LoadError, ScoreError};
+use inference::{AssessError, Engine, EngineOptions, LoadError, ScoreError};
 use serde::Serialize;
 
 use super::Failure;
@@ -67,6 +68,10 @@ struct RowsArgs {
     /// Rows explained at most
     #[arg(long)]
     rows: Option<usize>,
+    /// Write a page for each row into this folder as well: the text with its phrases marked, the chart, and what to know of
+    /// the model
+    #[arg(long, value_name = "FOLDER")]
+    html: Option<PathBuf>,
     /// Print one JSON line a row (the only form there is)
     #[arg(long)]
     json: bool,
@@ -91,8 +96,11 @@ enum ExplainCliError {
         row: usize,
         /// Why.
         #[source]
-        source: Box<explanation::ExplainError<ScoreError>>,
+        source: Box<AssessError>,
     },
+    /// A page cannot be written.
+    #[error("cannot write {}", .0.display())]
+    Write(PathBuf, #[source] io::Error),
 }
 
 /// One line of output.
@@ -107,7 +115,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     base: f64,
-    score: f64,
+    score: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stability: Option<f64>,
     features: Vec<Feature<'a>>,
@@ -191,56 +199,75 @@ fn rows(args: &RowsArgs) -> Result<(), Failure> {
     let Some(path) = &args.csv else { return Ok(()) };
     let reports = reports::read(path)?;
     let engine = load(args.model.as_deref())?;
+    if let Some(folder) = &args.html {
+        std::fs::create_dir_all(folder).map_err(|error| ExplainCliError::Write(folder.clone(), error))?;
+    }
     let mut out = io::stdout().lock();
     for (at, report) in reports.iter().take(args.rows.unwrap_or(usize::MAX)).enumerate() {
-        let line = match args.mode {
-            Mode::Verified => verified(&engine, report, args),
-            Mode::Lime => lime(&engine, report, args),
-        }
-        .map_err(|source| ExplainCliError::Explain {
-            row: at + 1,
+        let row = at + 1;
+        let trouble = |source| ExplainCliError::Explain {
+            row,
             source: Box::new(source),
-        })?;
+        };
+        let line = match args.mode {
+            Mode::Verified => {
+                let started = Instant::now();
+                let budget = Budget {
+                    samples: args.samples.unwrap_or(Budget::default().samples),
+                    ..Budget::default()
+                };
+                let outcome = engine
+                    .assess_text(&report.text, args.seed, budget)
+                    .map_err(trouble)?;
+                if let Some(folder) = &args.html {
+                    html::write(folder, (row, report), &outcome, engine.card())?;
+                }
+                verified((report, args.seed), &outcome, started.elapsed().as_secs_f64())
+            }
+            Mode::Lime => lime(&engine, report, args).map_err(|error| trouble(error.into()))?,
+        };
         serde_json::to_writer(&mut out, &line)?;
         out.write_all(b"\n")?;
     }
     Ok(())
 }
 
-fn verified<'a>(
-    engine: &Engine,
-    report: &'a Report,
-    args: &RowsArgs,
-) -> Result<Line<'a>, explanation::ExplainError<ScoreError>> {
+fn verified<'a>((report, seed): (&'a Report, u64), outcome: &Outcome, seconds: f64) -> Line<'a> {
     let text = report.text.as_str();
-    let budget = Budget {
-        samples: args.samples.unwrap_or(Budget::default().samples),
-        ..Budget::default()
+    let assessment = match outcome {
+        Outcome::Assessed(assessment) => assessment,
+        Outcome::NotAssessed(reason) => {
+            return Line {
+                uid: &report.uid,
+                seed,
+                calls: 0,
+                seconds,
+                r2: 0.0,
+                reliable: false,
+                reason: Some(format!("no reliable explanation: {}", reason.as_str())),
+                base: 0.0,
+                score: None,
+                stability: None,
+                features: Vec::new(),
+                counterfactual: None,
+            };
+        }
     };
-    let started = Instant::now();
-    let threshold = engine.labels().abnormal.threshold.get();
-    let got = explanation::explain_at(
-        text,
-        whole(text),
-        (Impression::Abnormal, threshold),
-        budget,
-        args.seed,
-        |texts| scores(engine, texts),
-    )?;
+    let got = &assessment.explanation;
     let reason = match &got.basis {
         Basis::Verified { .. } => None,
         Basis::Unreliable(reason) => Some(format!("no reliable explanation: {}", reason.as_str())),
     };
-    Ok(Line {
+    Line {
         uid: &report.uid,
-        seed: args.seed,
+        seed,
         calls: got.calls,
-        seconds: started.elapsed().as_secs_f64(),
+        seconds,
         r2: got.r2,
         reliable: reason.is_none(),
         reason,
         base: got.base,
-        score: got.score.get(),
+        score: Some(got.score.get()),
         stability: got.stability,
         features: got
             .phrases()
@@ -250,7 +277,7 @@ fn verified<'a>(
             removed: turned.removed.iter().map(|&span| covered(text, span)).collect(),
             score: turned.score.get(),
         }),
-    })
+    }
 }
 
 fn lime<'a>(
@@ -275,7 +302,7 @@ fn lime<'a>(
         reliable: !got.features.is_empty(),
         reason: None,
         base: got.intercept,
-        score: got.score,
+        score: Some(got.score),
         stability: None,
         features: got
             .features

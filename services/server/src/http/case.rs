@@ -20,15 +20,15 @@ use super::{
 use crate::view::case::{Shown, case_page};
 
 /// A case with the permit that lets its note be read.
-struct Opened {
-    case: AnyCase,
-    permit: Permit<ReadNote>,
+pub(super) struct Opened {
+    pub(super) case: AnyCase,
+    pub(super) permit: Permit<ReadNote>,
     facts: Facts,
 }
 
 /// Loads a case, locked, for somebody who may read it. A case that is not there and one that is none of the reader's
 /// business look the same.
-async fn open(portal: &Portal, tx: &mut Tx, report: &str) -> Result<Opened, Problem> {
+pub(super) async fn open(portal: &Portal, tx: &mut Tx, report: &str) -> Result<Opened, Problem> {
     let app = &portal.app;
     let report: Id<kind::Report> = report.parse().map_err(|_| Problem::NotFound)?;
     let case = tx.case(app.tenant, report).await?.ok_or(Problem::NotFound)?;

@@ -14,6 +14,7 @@ mod page;
 pub mod problem;
 mod queue;
 mod release;
+mod report;
 pub mod scene;
 mod session;
 mod task;
@@ -96,6 +97,7 @@ pub fn routes() -> Vec<RouteSpec> {
         get "/assets/{name}" Public => asset::show,
         get "/queue" Portal(PHYSICIAN) => queue::list,
         get "/cases/{report}" Portal(PHYSICIAN) => case::show,
+        get "/cases/{report}/report" Portal(PHYSICIAN) => report::show,
         post "/cases/{report}/claim" Portal(PHYSICIAN) => case::claim,
         post "/cases/{report}/unclaim" Portal(PHYSICIAN) => case::unclaim,
         post "/cases/{report}/sign" Portal(PHYSICIAN) => case::sign,

@@ -207,8 +207,31 @@ pub struct Bar {
     pub tone: Tone,
     /// Weight in words, as `+0.21`.
     pub weight: String,
+    /// Its interval in the chart's units, to either side of the middle.
+    pub whisker: Option<Whisker>,
     /// Its interval in words, as `+0.12 to +0.30`; empty where there is none.
     pub interval: String,
+}
+
+/// An interval in the chart's units: 0 to 100 to either side of the middle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Whisker {
+    /// Its left end.
+    pub low: f64,
+    /// Its right end.
+    pub high: f64,
+}
+
+impl Whisker {
+    /// The line as a path across the middle of the bar.
+    #[must_use]
+    pub fn path(&self) -> String {
+        let (low, high) = (self.low.clamp(-101.0, 101.0), self.high.clamp(-101.0, 101.0));
+        if low.is_nan() || high.is_nan() {
+            return String::new();
+        }
+        format!("M{low:.1} 4V10M{low:.1} 7H{high:.1}M{high:.1} 4V10")
+    }
 }
 
 impl Bar {

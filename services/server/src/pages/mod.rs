@@ -7,17 +7,19 @@ mod error;
 mod login;
 mod model;
 mod queue;
+mod report;
 
 pub use account::{AccountRow, AccountsPage};
 pub use audit::{AuditPage, AuditRow, LogStatus};
 pub use case::{
     Bar, CaseActions, CasePage, CaseState, Choice, FindingRow, PatientBanner, Segment, SignedView,
-    Suggestion, Tone,
+    Suggestion, Tone, Whisker,
 };
 pub use error::ErrorPage;
 pub use login::LoginPage;
 pub use model::{CardSection, ModelPage};
 pub use queue::{QueuePage, QueueRow, Tab};
+pub use report::{ReportPage, STYLE};
 
 /// What frames every page.
 pub struct Chrome {
@@ -68,6 +70,10 @@ mod tests {
             width,
             tone,
             weight: weight.to_owned(),
+            whisker: (number == 1).then_some(Whisker {
+                low: 30.0,
+                high: 52.0,
+            }),
             interval: if number == 1 {
                 "+0.30 to +0.52".to_owned()
             } else {

@@ -2,4 +2,6 @@
 
 pub mod card;
 pub mod case;
+pub mod evidence;
+pub mod report;
 pub mod words;

@@ -69,7 +69,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), Failure> {
     for (at, report) in reports.iter().step_by(step).take(args.notes).enumerate() {
         one(&engine, &report.text, args, &mut totals).map_err(|source| ExplainCliError::Explain {
             row: at + 1,
-            source: Box::new(source),
+            source: Box::new(source.into()),
         })?;
         tracing::info!(
             report = at + 1,

@@ -1,0 +1,195 @@
+//! What moved the suggestion, as pages show it: marks in the note, bars in the chart.
+
+use clinical::{Assessment, Basis, Explanation, Phrase, Span};
+
+use crate::{
+    pages::{Bar, FindingRow, Segment, Suggestion, Tone, Whisker},
+    view::words,
+};
+
+/// Characters of a phrase in the chart.
+const PHRASE: usize = 48;
+
+fn tone(weight: f64) -> Tone {
+    if weight >= 0.0 {
+        Tone::Abnormal
+    } else {
+        Tone::Normal
+    }
+}
+
+fn signed_number(weight: f64) -> String {
+    format!("{weight:+.2}").replace('-', "\u{2212}")
+}
+
+/// Cuts `text` where evidence begins and ends. Evidence that overlaps an earlier piece is left to its number in the chart.
+#[must_use]
+pub fn segments(text: &str, evidence: &[(Span, f64)]) -> Vec<Segment> {
+    let mut numbered: Vec<(usize, usize, usize, f64)> = evidence
+        .iter()
+        .enumerate()
+        .map(|(index, (span, weight))| (span.start as usize, span.end as usize, index + 1, *weight))
+        .filter(|(start, end, ..)| start < end && text.get(*start..*end).is_some())
+        .collect();
+    numbered.sort_by_key(|(start, ..)| *start);
+    let plain = |from: usize, to: usize| Segment {
+        text: text[from..to].to_owned(),
+        tone: Tone::Neutral,
+        number: 0,
+        weight: String::new(),
+    };
+    let (mut pieces, mut at) = (Vec::new(), 0);
+    for (start, end, number, weight) in numbered {
+        if start < at {
+            continue;
+        }
+        if start > at {
+            pieces.push(plain(at, start));
+        }
+        pieces.push(Segment {
+            text: text[start..end].to_owned(),
+            tone: tone(weight),
+            number,
+            weight: signed_number(weight),
+        });
+        at = end;
+    }
+    if at < text.len() {
+        pieces.push(plain(at, text.len()));
+    }
+    pieces
+}
+
+/// The suggestion with its evidence on `text`, where `original` says the phrases are.
+#[must_use]
+pub fn suggestion(assessment: &Assessment, text: &str, original: &[(Span, f64)]) -> Suggestion {
+    let explanation = &assessment.explanation;
+    let Explanation { basis, r2, calls, .. } = explanation;
+    let whole = |phrase: &Phrase| {
+        let interval = phrase
+            .interval
+            .map_or(0.0, |interval| interval.low.abs().max(interval.high.abs()));
+        phrase.weight.abs().max(interval)
+    };
+    // The longest of bars and intervals reaches the chart's edge.
+    let largest = explanation
+        .phrases()
+        .map(whole)
+        .filter(|reach| reach.is_finite())
+        .fold(f64::MIN_POSITIVE, f64::max);
+    let evidence = match basis {
+        Basis::Verified { .. } => Ok(original
+            .iter()
+            .zip(explanation.phrases())
+            .enumerate()
+            .map(|(index, ((span, weight), phrase))| Bar {
+                interval: phrase.interval.map_or_else(String::new, |interval| {
+                    format!(
+                        "{} to {}",
+                        signed_number(interval.low),
+                        signed_number(interval.high)
+                    )
+                }),
+                whisker: phrase.interval.map(|interval| Whisker {
+                    low: 100.0 * interval.low / largest,
+                    high: 100.0 * interval.high / largest,
+                }),
+                number: index + 1,
+                phrase: shortened(
+                    text.get(span.start as usize..span.end as usize)
+                        .unwrap_or_default(),
+                ),
+                width: 100.0 * weight.abs() / largest,
+                tone: tone(*weight),
+                weight: signed_number(*weight),
+            })
+            .collect()),
+        Basis::Unreliable(reason) => Err(reason.as_str()),
+    };
+    let reading = assessment.reading;
+    Suggestion {
+        impression: assessment.impression.as_str(),
+        tone: words::tone(assessment.impression),
+        percent: words::percent(assessment.abnormal),
+        threshold: words::percent(assessment.threshold),
+        findings: assessment
+            .findings
+            .iter()
+            .map(|finding| FindingRow {
+                label: finding.label.as_str().to_owned(),
+                percent: words::percent(finding.probability),
+            })
+            .collect(),
+        evidence,
+        fit: format!("{r2:.2}"),
+        counterfactual: counterfactual(explanation),
+        calls: *calls,
+        reading: if reading.windows == 1 {
+            format!(
+                "The model read the whole report ({} word pieces).",
+                reading.tokens
+            )
+        } else {
+            format!(
+                "The report is longer than the model's window: it was read in {} overlapping windows ({} word pieces, {} shared by neighbours), and the evidence is from the window that decided.",
+                reading.windows, reading.tokens, reading.overlap
+            )
+        },
+        model: assessment.model_name.clone(),
+    }
+}
+
+/// The counterfactual by the numbers of the evidence.
+fn counterfactual(explanation: &Explanation) -> Option<String> {
+    let turned = explanation.counterfactual.as_ref()?;
+    let numbers: Vec<String> = explanation
+        .phrases()
+        .enumerate()
+        .filter(|(_, phrase)| turned.removed.contains(&phrase.span))
+        .map(|(index, _)| (index + 1).to_string())
+        .collect();
+    Some(format!(
+        "Without evidence {} the model gives {} for abnormal, and the suggestion turns.",
+        numbers.join(", "),
+        words::percent(turned.score)
+    ))
+}
+
+fn shortened(phrase: &str) -> String {
+    let phrase = phrase.split_whitespace().collect::<Vec<_>>().join(" ");
+    if phrase.chars().count() <= PHRASE {
+        return phrase;
+    }
+    let mut short: String = phrase.chars().take(PHRASE - 1).collect();
+    short.push('…');
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_cut_without_losing_a_byte() {
+        let text = "Große Herz, kleine Lunge.";
+        let span = |start, end| Span { start, end };
+        let evidence = [
+            (span(0, 6), 0.4),
+            (span(13, 25), -0.2),
+            (span(14, 18), 0.1),
+            (span(3, 4), 0.1),
+        ];
+        let pieces = segments(text, &evidence);
+        let joined: String = pieces.iter().map(|piece| piece.text.as_str()).collect();
+        assert_eq!(joined, text);
+        let numbers: Vec<usize> = pieces.iter().map(|piece| piece.number).collect();
+        assert_eq!(numbers, [1, 0, 2, 0]);
+        assert_eq!(pieces[2].weight, "\u{2212}0.20");
+    }
+
+    #[test]
+    fn a_long_phrase_is_shortened_for_the_chart() {
+        assert_eq!(shortened("a  b\nc"), "a b c");
+        assert_eq!(shortened(&"x".repeat(60)).chars().count(), PHRASE);
+    }
+}
