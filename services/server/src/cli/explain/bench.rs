@@ -1,11 +1,11 @@
 //! How good the explanations are, measured on a model and reports.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use clinical::{Explanation, Impression, Span};
+use clinical::{Explanation, Impression, Phrase, Span};
 use explanation::{Budget, LimeOptions, Words};
 use inference::{Engine, ScoreError};
 
@@ -46,6 +46,11 @@ struct Totals {
     runs: f64,
     signs: f64,
     kept_signs: f64,
+    /// Intervals, those that hold the mean of all seeds, and squares of what was stated and of what happened.
+    intervals: f64,
+    covered: f64,
+    strayed: f64,
+    stated: f64,
     calls: f64,
     seconds: f64,
     r2: f64,
@@ -90,8 +95,8 @@ fn one(engine: &Engine, text: &str, args: &BenchArgs, totals: &mut Totals) -> Re
     };
     let target = (Impression::Abnormal, threshold);
     let mut known: HashMap<String, f64> = HashMap::new();
-    let mut sets: HashSet<BTreeSet<u32>> = HashSet::new();
-    let mut signs: HashMap<u32, (f64, f64)> = HashMap::new();
+    let mut sets: HashMap<BTreeSet<u32>, u64> = HashMap::new();
+    let mut weights: HashMap<u32, Vec<Phrase>> = HashMap::new();
     let mut first = None;
     for seed in 1..=args.seeds {
         let started = Instant::now();
@@ -106,24 +111,48 @@ fn one(engine: &Engine, text: &str, args: &BenchArgs, totals: &mut Totals) -> Re
         totals.calls += f64::from(got.calls);
         totals.r2 += got.r2;
         totals.unreliable += f64::from(u8::from(got.phrases().next().is_none()));
-        sets.insert(got.phrases().map(|phrase| phrase.span.start).collect());
+        *sets
+            .entry(got.phrases().map(|phrase| phrase.span.start).collect())
+            .or_default() += 1;
         for phrase in got.phrases() {
-            let (up, down) = signs.entry(phrase.span.start).or_default();
-            *(if phrase.weight > 0.0 { up } else { down }) += 1.0;
+            weights.entry(phrase.span.start).or_default().push(*phrase);
         }
         first.get_or_insert(got);
     }
     totals.notes += 1.0;
     totals.same += f64::from(u8::from(sets.len() == 1));
-    for (up, down) in signs.into_values() {
-        totals.signs += up + down;
-        totals.kept_signs += up.max(down);
+    let mut sizes: Vec<_> = sets.iter().map(|(set, runs)| (*runs, set.len())).collect();
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    tracing::debug!(?sizes, calls = ?first.as_ref().map(|got| got.calls), "seeds and phrases of each set shown");
+    for phrases in weights.values() {
+        spread(phrases, totals);
     }
     planted(text, budget, totals)?;
     if let (Some(first), true) = (first, args.lime > 0) {
         erasure(engine, text, &first, args.lime, totals)?;
     }
     Ok(())
+}
+
+/// How the weights of one phrase differ between seeds: in sign, and against the interval that each states.
+fn spread(phrases: &[Phrase], totals: &mut Totals) {
+    let count = f64::from(u32::try_from(phrases.len()).unwrap_or(u32::MAX));
+    let up = phrases
+        .iter()
+        .map(|phrase| f64::from(u8::from(phrase.weight > 0.0)))
+        .sum::<f64>();
+    totals.signs += count;
+    totals.kept_signs += up.max(count - up);
+    let mean = phrases.iter().map(|phrase| phrase.weight).sum::<f64>() / count;
+    for phrase in phrases.iter().filter(|_| count > 1.0) {
+        if let Some(interval) = phrase.interval {
+            totals.intervals += 1.0;
+            totals.covered += f64::from(u8::from(interval.low <= mean && mean <= interval.high));
+            // A sample's own mean is nearer to it than the true one is.
+            totals.strayed += (phrase.weight - mean).powi(2) * count / (count - 1.0);
+            totals.stated += ((interval.high - interval.low) / (2.0 * explanation::INTERVAL)).powi(2);
+        }
+    }
 }
 
 fn cached(
@@ -265,6 +294,14 @@ fn print(args: &BenchArgs, totals: &Totals) {
             mean(totals.kept_signs, totals.signs),
         ),
         (
+            "99 % intervals that hold the mean of all seeds",
+            mean(totals.covered, totals.intervals),
+        ),
+        (
+            "spread between seeds, as part of the stated one",
+            mean(totals.strayed, totals.stated).sqrt(),
+        ),
+        (
             "runs without a reliable explanation",
             mean(totals.unreliable, totals.runs),
         ),
@@ -273,7 +310,7 @@ fn print(args: &BenchArgs, totals: &Totals) {
         ("held-out R\u{b2}", mean(totals.r2, totals.runs)),
         ("planted phrases recalled", mean(totals.recalled, totals.planted)),
     ] {
-        say(format_args!("  {name:<46} {value:>9.3}"));
+        say(format_args!("  {name:<48} {value:>9.3}"));
     }
     if totals.erasures > 0.0 {
         say(format_args!(
@@ -287,7 +324,7 @@ fn print(args: &BenchArgs, totals: &Totals) {
             ("sufficiency, lime", totals.erased[3]),
             ("seconds a report, lime", totals.lime_seconds),
         ] {
-            say(format_args!("  {name:<46} {:>9.3}", mean(value, totals.erasures)));
+            say(format_args!("  {name:<48} {:>9.3}", mean(value, totals.erasures)));
         }
     }
 }
