@@ -1,4 +1,4 @@
-//! Which phrases are taken away in which text: a seed-randomised two-level design near the note.
+//! Which phrases are taken away when all of them are looked at for the first time: a seed-randomised two-level design.
 //!
 //! A *block* chooses some of the phrases as active; the others stay. Over the active ones it runs a Hadamard matrix
 //! (Sylvester's construction; Plackett and Burman, "The Design of Optimum Multifactorial Experiments", Biometrika 1946)

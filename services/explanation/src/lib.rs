@@ -2,9 +2,9 @@
 //! the score is certain, or say that there are none. No model, no I/O, no clock: the same text, seed and scorer give
 //! the same answer.
 //!
-//! [`explain_at`] is the verified mode: phrases as units, a seed-randomised design near the note, effects on the
-//! log-odds by Bayesian quadrature with an interval each, and sampling that stops when a cut between shown and not
-//! shown is settled (after S-LIME, Zhou, Hooker and Wang, KDD 2021, arXiv:2106.07875). [`lime()`] is the reference method
+//! [`explain_at`] is the verified mode: phrases as units, a neighbourhood of the note that is small enough to be drawn nearly
+//! as a whole, the line through its log-odds with an interval for each weight, and sampling that stops when a cut between
+//! shown and not shown is settled (after S-LIME, Zhou, Hooker and Wang, KDD 2021, arXiv:2106.07875). [`lime()`] is the reference method
 //! of Ribeiro, Singh and Guestrin (KDD 2016, arXiv:1602.04938), for comparison.
 //!
 //! ```
@@ -29,14 +29,17 @@
 mod design;
 mod explain;
 mod lime;
+mod local;
 mod mask;
 mod moments;
+mod neighbourhood;
 mod phrase;
 mod random;
+mod screen;
 mod settle;
 mod surface;
 
-pub use explain::{Budget, ExplainError, MIN_R2, MIN_RANGE, MIN_WEIGHT, explain, explain_at};
+pub use explain::{Budget, ExplainError, MIN_R2, MIN_SPREAD, MIN_WEIGHT, explain, explain_at};
 pub use lime::{Lime, LimeFeature, LimeOptions, Words, lime};
 pub use phrase::MAX_PHRASES;
 pub use settle::{FEWEST, INTERVAL};

@@ -8,12 +8,12 @@ pub const FEWEST: usize = 3;
 /// Half-width of an interval in standard deviations: 99 % of a normal distribution.
 pub const INTERVAL: f64 = 2.576;
 
-/// Standard errors by which the chosen gap must exceed zero before sampling may stop (99.9 %, two-sided; sampling looks
-/// several times).
-const GAP: f64 = 3.29;
+/// Standard errors by which the chosen gap must exceed zero before sampling may stop. Far more than a test would ask: a set
+/// that is the same for every seed is worth some texts, and so many deviations leave no near tie.
+const GAP: f64 = 8.0;
 
 /// Standard errors by which it must exceed every other gap.
-const RIVAL: f64 = 2.0;
+const RIVAL: f64 = 8.0;
 
 /// Standard errors of the gap below which nothing is shown when the budget ends (95 %, one-sided).
 const LEAST: f64 = 1.645;
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn the_widest_gap_is_chosen_and_must_be_settled() {
         let effects = [0.1, -2.0, 1.8, 1.7, 0.9, 0.8];
-        let got = cut(&of(&effects, 0.01), 6, 0.01).expect("a cut");
+        let got = cut(&of(&effects, 0.005), 6, 0.01).expect("a cut");
         assert_eq!((got.shown, got.settled), (vec![1, 2, 3], true));
         let got = cut(&of(&effects, 0.25), 6, 0.01).expect("a cut");
         assert!(!got.settled && got.holds());
