@@ -27,6 +27,7 @@ mod checkpointing;
 pub mod cleaning;
 mod corpus;
 mod curriculum;
+mod dense;
 mod dropout;
 mod evaluation;
 mod fitting;
@@ -42,6 +43,7 @@ mod packing;
 mod pooling;
 mod quantization;
 mod run;
+mod shuffle;
 mod slice;
 #[cfg(test)]
 mod testing;
