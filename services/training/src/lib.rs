@@ -30,6 +30,7 @@ mod curriculum;
 mod dense;
 mod dropout;
 mod evaluation;
+mod familiarity;
 mod fitting;
 mod import;
 mod linear;

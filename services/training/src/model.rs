@@ -239,7 +239,7 @@ impl Model {
         let epsilon = self.config.layer_norm_eps;
         let norm =
             |x: &Tensor, norm: &Norm| layer_norm(x, norm.gamma.as_tensor(), norm.beta.as_tensor(), epsilon);
-        let mut x = drop(norm(&self.embed(tokens)?, &self.embedding_norm)?)?;
+        let mut x = drop(self.start(tokens)?)?;
         for layer in &self.layers {
             let attended = attention(
                 &layer.query.forward(&x)?,
@@ -254,6 +254,17 @@ impl Model {
             x = norm(&(inner + x)?, &layer.norm)?;
         }
         Ok(x)
+    }
+
+    /// What the first layer sees, `tokens × width`.
+    pub(crate) fn start(&self, tokens: &Tokens) -> Result<Tensor> {
+        let norm = &self.embedding_norm;
+        layer_norm(
+            &self.embed(tokens)?,
+            norm.gamma.as_tensor(),
+            norm.beta.as_tensor(),
+            self.config.layer_norm_eps,
+        )
     }
 
     /// Logits, `notes × labels`.

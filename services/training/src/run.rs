@@ -65,6 +65,9 @@ pub enum TrainError {
     /// A setting makes no sense.
     #[error("setting {0} is out of range")]
     Option(&'static str),
+    /// The statistics of the training notes cannot be made.
+    #[error(transparent)]
+    Weights(#[from] inference::WeightsError),
     /// A number that must be a probability is none.
     #[error(transparent)]
     Probability(#[from] clinical::NotAProbability),
@@ -118,12 +121,12 @@ fn check(options: &Options, base: &Base) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// Indices of the examples in batches of at most `budget` word pieces, in the order given.
-pub(crate) fn batches(examples: &[Example], order: &[usize], budget: usize) -> Vec<Vec<usize>> {
+/// Indices of texts of these lengths in batches of at most `budget` word pieces, in the order given.
+pub(crate) fn batches(lengths: &[usize], order: &[usize], budget: usize) -> Vec<Vec<usize>> {
     let mut batches: Vec<Vec<usize>> = Vec::new();
     let mut used = usize::MAX;
     for &at in order {
-        let length = examples[at].ids.len();
+        let length = lengths[at];
         used = used.saturating_add(length);
         if used > budget {
             batches.push(Vec::new());
@@ -222,6 +225,7 @@ type Batches = Vec<Vec<usize>>;
 /// The batches of each epoch, and how many there are.
 fn plan(corpus: &Corpus, options: &Options) -> Result<(Vec<Batches>, u32), TrainError> {
     let difficulty = (options.curriculum > 0).then(|| curriculum::difficulty(&corpus.train));
+    let lengths: Vec<usize> = corpus.train.iter().map(|example| example.ids.len()).collect();
     let epochs: Vec<Batches> = (0..options.epochs)
         .map(|epoch| {
             let mut random = drawn(options.seed, 1, epoch);
@@ -233,7 +237,7 @@ fn plan(corpus: &Corpus, options: &Options) -> Result<(Vec<Batches>, u32), Train
                     order
                 }
             };
-            batches(&corpus.train, &order, options.batch_tokens)
+            batches(&lengths, &order, options.batch_tokens)
         })
         .collect();
     let steps = u32::try_from(epochs.iter().map(Vec::len).sum::<usize>())
