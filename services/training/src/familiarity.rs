@@ -124,7 +124,9 @@ fn mean(rows: &[f32], width: usize) -> Vec<f32> {
         }
     }
     let rows = count((rows.len() / width).max(1));
-    sums.iter_mut().for_each(|sum| *sum /= rows);
+    for sum in &mut sums {
+        *sum /= rows;
+    }
     single(&sums)
 }
 

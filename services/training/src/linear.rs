@@ -99,10 +99,9 @@ impl AdaptedLinear {
 
     /// A matrix and its bias of which every value is trained.
     pub(crate) fn whole(weight: Var, bias: Var) -> Result<Self> {
-        Ok(Self {
-            whole: Some((weight.clone(), bias.clone())),
-            ..Self::new(weight.as_detached_tensor(), bias.as_detached_tensor(), None)?
-        })
+        let mut linear = Self::new(weight.as_detached_tensor(), bias.as_detached_tensor(), None)?;
+        linear.whole = Some((weight, bias));
+        Ok(linear)
     }
 
     /// Rounds the inputs from now on.
