@@ -198,7 +198,7 @@ impl Options {
 }
 
 impl Default for Options {
-    /// The settings of the default model.
+    /// LoRA on all six matrices. The default model was trained with the rest of these settings, but [`Options::full`].
     fn default() -> Self {
         Self {
             epochs: 10,

@@ -3,7 +3,7 @@
 use clap::Args;
 use training::{Calibration, Options, Target};
 
-/// How the model is trained; the defaults are those of the default model.
+/// How the model is trained; the default model adds `--full` to the defaults.
 #[derive(Args)]
 #[command(next_help_heading = "Training settings")]
 pub struct Settings {
