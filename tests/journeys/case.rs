@@ -369,8 +369,10 @@ fn the_database_itself_shows_no_suggestion_before_the_signature() {
 #[test]
 fn a_note_longer_than_the_window_is_read_in_windows_and_says_so() {
     let app = TestApp::start();
-    let sentence = "Both lungs are free of consolidation, and an ordinary heart lies between them. ";
-    let text = format!("{}There is a large left pleural effusion.", sentence.repeat(60));
+    // One sentence sixty times is unlike any report, and would not be assessed.
+    let sentences = "The heart has an ordinary size and the lungs are clear of consolidation. No effusion or pneumothorax is \
+                     seen. The bones are intact. ";
+    let text = format!("{}There is a large left pleural effusion.", sentences.repeat(30));
     let report = app.submit(&Report {
         text,
         ..Report::abnormal(11)

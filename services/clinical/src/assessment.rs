@@ -102,6 +102,8 @@ pub enum NotAssessedReason {
     TooLong,
     /// The model returned something that is no probability.
     ModelFailed,
+    /// The note is unlike the reports that the model was trained on, so that its answer would mean little.
+    Unfamiliar,
 }
 
 impl NotAssessedReason {
@@ -112,6 +114,7 @@ impl NotAssessedReason {
             Self::NothingToRead => "the note holds no text to assess",
             Self::TooLong => "the note is longer than one assessment may read",
             Self::ModelFailed => "the model gave no usable score",
+            Self::Unfamiliar => "the text is unlike the reports that the model was trained on",
         }
     }
 }

@@ -117,6 +117,10 @@ pub struct Metrics {
     /// Brier score of abnormal: the mean squared distance of probability and truth (Brier 1950, Mon Weather Rev 78(1)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brier: Option<f64>,
+    /// Part of the notes that is so unlike the training reports that they would not be assessed; their answers count in the
+    /// numbers all the same. `None` for a model that does not know them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abstained: Option<f64>,
     /// Intervals that hold 95 of 100 resamples of the notes, by the name of the metric.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub intervals: BTreeMap<String, Interval>,

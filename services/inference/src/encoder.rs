@@ -5,6 +5,7 @@ use kernels::{
 };
 
 use crate::Config;
+use crate::familiarity::{self, Familiarity};
 use crate::weights::{HEAD_BIAS, HEAD_SCORE, HEAD_VALUE, Matrix, Weights, WeightsError};
 
 /// Why weights make no encoder.
@@ -38,6 +39,8 @@ pub(crate) struct Encoder {
     /// Score and value of each label, always in f32: the head is a thousandth of the work.
     look: Packed,
     bias: Vec<f32>,
+    /// What training reports look like, where the model knows it.
+    familiarity: Option<Familiarity>,
 }
 
 /// What a forward pass writes on its way. It grows to what the largest batch needs and is then used again.
@@ -47,6 +50,11 @@ pub(crate) struct Space {
     qkv: Vec<f32>,
     mixed: Vec<f32>,
     looks: Vec<f32>,
+    /// Mean of embeddings, then of last hidden states, of each sequence.
+    words: Vec<f32>,
+    states: Vec<f32>,
+    /// How unlike the training reports each sequence is; empty where the model does not know them.
+    pub(crate) distances: Vec<f32>,
 }
 
 /// Reads tensors of the shapes that a configuration says, and packs them.
@@ -187,6 +195,7 @@ impl Encoder {
                 .collect::<Result<_, _>>()?,
             look,
             bias,
+            familiarity: Familiarity::read(weights, config.hidden_size)?,
         })
     }
 
@@ -201,7 +210,8 @@ impl Encoder {
     }
 
     /// Writes the logits of sequences that lie side by side in `ids`, one row of [`Encoder::labels`] for each of
-    /// `lengths`, over `out`. A sequence's logits are the same bits whatever lies beside it.
+    /// `lengths`, over `out`, and their distances from the training reports into `space`. A sequence's numbers are the same
+    /// bits whatever lies beside it.
     pub(crate) fn forward(
         &self,
         executor: &mut Executor,
@@ -213,6 +223,9 @@ impl Encoder {
         let (tokens, width) = (ids.len(), self.embedding.width());
         let hidden = grown(&mut space.hidden, tokens * width);
         executor.embed(&self.embedding, ids, None, lengths, hidden)?;
+        if self.familiarity.is_some() {
+            means(hidden, width, lengths, &mut space.words);
+        }
         for layer in &self.layers {
             run_layer(
                 executor,
@@ -223,6 +236,22 @@ impl Encoder {
                 &mut space.qkv,
                 &mut space.mixed,
             );
+        }
+        space.distances.clear();
+        if let Some(familiarity) = &self.familiarity {
+            means(hidden, width, lengths, &mut space.states);
+            let both = space
+                .words
+                .chunks_exact(width)
+                .zip(space.states.chunks_exact(width));
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a distance beyond f32 becomes infinite, which is far enough"
+            )]
+            let distances = both
+                .zip(lengths)
+                .map(|((words, states), &pieces)| familiarity.distance(words, states, pieces) as f32);
+            space.distances.extend(distances);
         }
         let labels = self.labels();
         let looks = grown(&mut space.looks, tokens * 2 * labels);
@@ -295,6 +324,19 @@ pub(crate) enum ReferenceError {
     /// The tokens are not of the vocabulary.
     #[error(transparent)]
     Embed(#[from] kernels::EmbedError),
+}
+
+/// The mean of each sequence's rows, over `out`.
+fn means(hidden: &[f32], width: usize, lengths: &[usize], out: &mut Vec<f32>) {
+    out.clear();
+    let mut rest = hidden;
+    for &length in lengths {
+        let Some((rows, after)) = rest.split_at_checked(length * width) else {
+            return;
+        };
+        familiarity::mean(rows, width, out);
+        rest = after;
+    }
 }
 
 fn heads(config: &Config) -> Heads {

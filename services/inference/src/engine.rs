@@ -112,6 +112,8 @@ pub struct Engine {
     labels: LabelSet,
     card: ModelCard,
     digest: ModelDigest,
+    /// Whether each row of logits ends with a distance.
+    measures_distance: bool,
     options: EngineOptions,
 }
 
@@ -155,6 +157,7 @@ impl Engine {
             labels,
             card,
             digest,
+            measures_distance,
             ..
         } = parts;
         Ok(Self {
@@ -163,6 +166,7 @@ impl Engine {
             labels,
             card,
             digest,
+            measures_distance,
             options,
         })
     }
@@ -317,6 +321,9 @@ impl Engine {
             return Ok(Outcome::NotAssessed(NotAssessedReason::NothingToRead));
         };
         let overall = scored.iter().fold(deciding.clone(), Scores::max);
+        if overall.is_unfamiliar(&self.labels) {
+            return Ok(Outcome::NotAssessed(NotAssessedReason::Unfamiliar));
+        }
         let whole = part(text, window);
         // An admitted note's explanation waits for room.
         let explaining = Urgency {
@@ -410,6 +417,13 @@ impl Engine {
                 .is_ok_and(|(_, windows)| fits(windows.len()))
     }
 
+    /// Whether a text is so unlike the training reports that [`Engine::assess`] does not assess it. Never, for a model that
+    /// does not know them.
+    #[must_use]
+    pub fn is_unfamiliar(&self, scores: &Scores) -> bool {
+        scores.is_unfamiliar(&self.labels)
+    }
+
     /// Calibrated probabilities of each text, without explanations. A long text is read in windows, each output being
     /// the largest over the windows; a text without a word gets the model's answer to nothing.
     ///
@@ -453,12 +467,12 @@ impl Engine {
             inputs.push(self.tokenizer.input(&ids));
         }
         self.logits(&inputs, urgency)?
-            .chunks_exact(self.labels.outputs())
-            .map(|logits| Scores::from_logits(logits, &self.labels))
+            .chunks_exact(self.labels.outputs() + usize::from(self.measures_distance))
+            .map(|row| Scores::from_row(row, &self.labels))
             .collect()
     }
 
-    /// The logits of each input, a row after the other.
+    /// The logits of each input, a row after the other, each with its distance where the model knows the training reports.
     fn logits(&self, inputs: &[Vec<u32>], urgency: Urgency) -> Result<Vec<f32>, ScoreError> {
         match &self.backend {
             Backend::Kernels { owner, .. } => Ok(owner.logits(inputs, urgency)?),

@@ -74,6 +74,10 @@ pub struct LabelSet {
     /// How the probability of abnormal is bent after all else; label sets before version 1.1 do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isotonic: Option<Isotonic>,
+    /// Distance from the training reports above which a text is not assessed; `None` in label sets before version 1.2, whose
+    /// models never abstain for this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfamiliar: Option<f64>,
 }
 
 /// Why a label set is refused.
@@ -96,6 +100,14 @@ impl LabelSet {
         let labels: Self = serde_json::from_slice(json)?;
         if !labels.temperatures().all(|t| t.is_finite() && t > 0.0) {
             return Err(LabelSetError::Rule("a temperature is no positive number"));
+        }
+        if labels
+            .unfamiliar
+            .is_some_and(|limit| !(limit.is_finite() && limit > 0.0))
+        {
+            return Err(LabelSetError::Rule(
+                "the limit of unfamiliar is no positive number",
+            ));
         }
         // Weights below zero would turn a finding into a sign of health.
         let abnormal = labels.abnormal;

@@ -2,7 +2,8 @@
 //! it, and says plainly when it has no answer. It cannot name a patient: nothing here knows `records`.
 //!
 //! A packed model is one folder: `config.json` and `tokenizer.json` of the encoder, `weights.safetensors` (int8 base,
-//! f32 LoRA and heads), `labels.json` (outputs, calibration, operating points, window), `card.json`, the weights' own
+//! f32 LoRA and heads, and what the training reports look like), `labels.json` (outputs, calibration, operating points,
+//! window, and the distance above which a text is unlike them and gets no answer), `card.json`, the weights' own
 //! `LICENSE`, `manifest.json` with the SHA-256 of each, and `manifest.sig`, an Ed25519 signature over the manifest as a
 //! C2SP signed note. The SHA-256 of the manifest is the model's name in every assessment. The encoder is a BERT (Devlin et al. 2018, arXiv:1810.04805) over the crate `kernels`, in int8 where that
 //! agrees with f32, with sequences side by side and no padding; candle's is the reference. The head is one attention pooling for each output (Mullenbach et al. 2018, arXiv:1802.05695); a note beyond the window is
@@ -33,6 +34,7 @@ mod classifier;
 mod config;
 mod encoder;
 mod engine;
+mod familiarity;
 mod isotonic;
 mod labels;
 mod lane;
@@ -56,6 +58,7 @@ pub use card::{
 };
 pub use config::{Activation, Config, ConfigError};
 pub use engine::{AssessError, Busy, Engine, EngineOptions, seed};
+pub use familiarity::{Cloud, Familiarity};
 pub use isotonic::{Isotonic, NotIsotonic};
 pub use kernels::Kernel;
 pub use labels::{AbnormalPoint, FindingLabel, LabelSet, LabelSetError, OperatingPoint, SupportingLabel};

@@ -8,6 +8,7 @@ use crate::ModelCard;
 use crate::agreement;
 use crate::classifier::Classifier;
 use crate::config::{Config, ConfigError};
+use crate::familiarity::Familiarity;
 use crate::labels::{LabelSet, LabelSetError};
 use crate::package::{self, Files, PackageError, Trust};
 use crate::runner::{Compute, Place, Runner, RunnerError};
@@ -43,6 +44,11 @@ pub enum LoadError {
     /// The weights do not fit the configuration or the label set.
     #[error("the weights do not fit config.json or labels.json")]
     Shape(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There is a limit of unfamiliar texts, but nothing to measure by.
+    #[error(
+        "labels.json has a limit for unfamiliar texts, but the weights have no statistics of the training reports"
+    )]
+    Statistics,
     /// The operating system gives no threads.
     #[error("no threads for the engine")]
     Threads(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -69,6 +75,8 @@ pub(crate) struct Parts {
     pub(crate) card: ModelCard,
     /// SHA-256 of the manifest.
     pub(crate) digest: ModelDigest,
+    /// Whether the weights have statistics of the training reports.
+    pub(crate) measures_distance: bool,
 }
 
 /// What can compute.
@@ -95,6 +103,10 @@ impl Parts {
         let card = serde_json::from_slice(files.get(package::CARD)?).map_err(LoadError::Card)?;
         // The bytes are let go before anything is packed.
         let weights = Weights::from_bytes(&files.take(package::WEIGHTS)?)?;
+        let familiarity = Familiarity::read(&weights, config.hidden_size)?;
+        if labels.unfamiliar.is_some() && familiarity.is_none() {
+            return Err(LoadError::Statistics);
+        }
         Ok(Self {
             config,
             weights,
@@ -102,6 +114,7 @@ impl Parts {
             tokenizer,
             card,
             digest: files.digest,
+            measures_distance: familiarity.is_some(),
         })
     }
 
@@ -111,7 +124,8 @@ impl Parts {
         let of = |precision| Runner::new(config, labels.outputs(), &weights, precision, place);
         let runner = match compute {
             Compute::Candle => {
-                return Classifier::new(config, labels.outputs(), weights.merge()?)
+                let familiarity = Familiarity::read(&weights, config.hidden_size)?;
+                return Classifier::new(config, labels.outputs(), weights.merge()?, familiarity)
                     .map(|classifier| Prepared::Candle(Box::new(classifier)))
                     .map_err(|error| LoadError::Shape(error.into()));
             }

@@ -102,7 +102,7 @@ impl Meter {
         let precision = match compute {
             Compute::Candle => {
                 let merged = weights.merge().map_err(LoadError::from)?;
-                let classifier = crate::classifier::Classifier::new(&config, OUTPUTS, merged)
+                let classifier = crate::classifier::Classifier::new(&config, OUTPUTS, merged, None)
                     .map_err(|error| LoadError::Shape(error.into()))?;
                 return Ok(Self::new(Prepared::Candle(Box::new(classifier)), &config));
             }

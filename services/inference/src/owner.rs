@@ -166,7 +166,8 @@ impl Owner {
         Self { shared, thread: None }
     }
 
-    /// The logits of each input, a row after the other, once it is their turn.
+    /// The logits of each input, a row after the other, once it is their turn; each row ends with the input's distance from
+    /// the training reports where the model knows them.
     pub(crate) fn logits(&self, inputs: &[Vec<u32>], urgency: Urgency) -> Answer {
         if inputs.is_empty() {
             return Ok(Vec::new());
@@ -375,9 +376,11 @@ impl<'a> Loop<'a> {
             let (speed, share) = (tokens as f64 / took.as_secs_f64(), tokens as f64 / whole as f64);
             state.speed += NEWEST * share.min(1.0) * (speed - state.speed);
         }
+        let mut distances = self.runner.distances().iter();
         for (_, work, sequences) in &mut self.taken {
             for row in rows.by_ref().take(*sequences) {
                 work.logits.extend_from_slice(row);
+                work.logits.extend(distances.next());
             }
         }
         // From the last to the first, so that the order at the head of a lane is kept.

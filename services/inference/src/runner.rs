@@ -138,6 +138,11 @@ impl Runner {
         self.encoder.labels()
     }
 
+    /// How unlike the training reports each sequence of the last batch is; empty where the model does not know them.
+    pub(crate) fn distances(&self) -> &[f32] {
+        &self.space.distances
+    }
+
     /// Word pieces that may be asked for, and how many in a sequence.
     pub(crate) const fn limits(&self) -> (usize, usize) {
         (self.vocabulary, self.positions)

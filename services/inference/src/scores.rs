@@ -38,6 +38,9 @@ pub struct Scores {
     pub abnormal: Probability,
     /// Probability of each finding, in the order of [`LabelSet::findings`].
     pub findings: Vec<Probability>,
+    /// How unlike the training reports the text is: about 1 for one of them, more the less it is like them. `None` where the
+    /// model does not know them.
+    pub distance: Option<f64>,
 }
 
 impl Scores {
@@ -51,7 +54,32 @@ impl Scores {
                 *own = *other;
             }
         }
+        // A part that is unlike the training reports may hold what the model cannot judge.
+        self.distance = self.distance.into_iter().chain(other.distance).reduce(f64::max);
         self
+    }
+
+    /// From a row of the model: the logits of one text in the order of the head, and its distance where there is one more
+    /// value.
+    pub(crate) fn from_row(row: &[f32], labels: &LabelSet) -> Result<Self, ScoreError> {
+        let (logits, distance) = match row.split_at_checked(labels.outputs()) {
+            Some((logits, &[distance])) => (logits, Some(f64::from(distance))),
+            _ => (row, None),
+        };
+        Ok(Self {
+            distance,
+            ..Self::from_logits(logits, labels)?
+        })
+    }
+
+    /// Whether the text is further from the training reports than the label set lets pass. A distance that is no number is
+    /// far.
+    pub(crate) fn is_unfamiliar(&self, labels: &LabelSet) -> bool {
+        let within = |distance: f64, limit: f64| distance <= limit;
+        match (self.distance, labels.unfamiliar) {
+            (Some(distance), Some(limit)) => !within(distance, limit),
+            _ => false,
+        }
     }
 
     /// Calibrates the logits of one text, in the order of the head.
@@ -83,6 +111,7 @@ impl Scores {
                 .take(labels.findings.len())
                 .map(|&logit| Probability::new(sigmoid(logit)))
                 .collect::<Result<_, _>>()?,
+            distance: None,
         })
     }
 }
@@ -137,6 +166,7 @@ mod tests {
             window: 128,
             overlap: 16,
             isotonic: None,
+            unfamiliar: Some(2.0),
         }
     }
 
@@ -188,6 +218,22 @@ mod tests {
         );
         let both = a.clone().max(&b);
         assert_eq!((both.abnormal, both.findings[0]), (a.abnormal, b.findings[0]));
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_far_from_the_training_reports_is_unfamiliar() -> Result<(), ScoreError> {
+        let of = |distance: f32| Scores::from_row(&[0.0, 0.0, 0.0, distance], &labels());
+        assert!(!of(2.0)?.is_unfamiliar(&labels()) && of(2.1)?.is_unfamiliar(&labels()));
+        assert!(of(f32::INFINITY)?.is_unfamiliar(&labels()) && of(f32::NAN)?.is_unfamiliar(&labels()));
+        // The further of two windows counts.
+        assert!(of(1.0)?.max(&of(3.0)?).is_unfamiliar(&labels()));
+        let silent = Scores::from_row(&[0.0; 3], &labels())?;
+        assert_eq!((silent.distance, silent.is_unfamiliar(&labels())), (None, false));
+        let mut old = labels();
+        old.unfamiliar = None;
+        assert!(!of(100.0)?.is_unfamiliar(&old));
+        assert!(Scores::from_row(&[0.0; 5], &labels()).is_err());
         Ok(())
     }
 }

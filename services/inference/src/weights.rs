@@ -62,6 +62,12 @@ impl Int8Matrix {
         })
     }
 
+    /// Rows.
+    #[must_use]
+    pub const fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// Values in a row.
     #[must_use]
     pub const fn columns(&self) -> usize {

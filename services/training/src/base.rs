@@ -8,7 +8,7 @@ use safetensors::{Dtype, SafeTensors};
 use seal::Digest;
 
 /// Matrices with at least this many values are stored in int8; smaller ones gain nothing.
-const LARGE: usize = 1 << 16;
+pub(crate) const LARGE: usize = 1 << 16;
 
 /// A pretrained BERT in the layout of Hugging Face, checked against the digest that the caller expects.
 ///

@@ -1,6 +1,7 @@
 //! Where a run stands, on disk: written beside the training by a thread of its own, whole or not at all, and read back
 //! bit for bit.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::{Dtype, SafeTensors, View};
 use seal::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,8 @@ pub(crate) struct State {
     /// First and second moments of each.
     pub(crate) first: Vec<Vec<f32>>,
     pub(crate) second: Vec<Vec<f32>>,
+    /// Moving averages of the values; empty without them.
+    pub(crate) average: Vec<Vec<f32>>,
     /// Values after the best epoch so far; empty before the first, or when nothing is kept.
     pub(crate) best: Vec<Vec<f32>>,
     /// Loss of each step.
@@ -89,49 +92,88 @@ fn access(path: &Path) -> impl FnOnce(io::Error) -> CheckpointingError + '_ {
     }
 }
 
+/// Numbers on their way into a file: turned into bytes one tensor at a time, so that a whole model is not in memory a third
+/// time.
+struct Numbers<'a> {
+    shape: [usize; 1],
+    values: Values<'a>,
+}
+
+enum Values<'a> {
+    Single(&'a [f32]),
+    Double(&'a [f64]),
+}
+
+impl<'a> Numbers<'a> {
+    const fn single(values: &'a [f32]) -> Self {
+        Self {
+            shape: [values.len()],
+            values: Values::Single(values),
+        }
+    }
+
+    const fn double(values: &'a [f64]) -> Self {
+        Self {
+            shape: [values.len()],
+            values: Values::Double(values),
+        }
+    }
+}
+
+impl View for Numbers<'_> {
+    fn dtype(&self) -> Dtype {
+        match self.values {
+            Values::Single(_) => Dtype::F32,
+            Values::Double(_) => Dtype::F64,
+        }
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        match self.values {
+            Values::Single(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Values::Double(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        }
+    }
+
+    fn data_len(&self) -> usize {
+        match self.values {
+            Values::Single(values) => size_of_val(values),
+            Values::Double(values) => size_of_val(values),
+        }
+    }
+}
+
 impl State {
-    fn to_bytes(&self) -> Option<Vec<u8>> {
-        let bytes = |values: &[f32]| {
-            values
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect::<Vec<u8>>()
-        };
-        let mut named = vec![("losses".to_owned(), bytes(&self.losses))];
+    /// The digest of the rest, and the rest.
+    fn to_bytes(&self) -> Option<(Digest, Vec<u8>)> {
+        let mut named = vec![("losses".to_owned(), Numbers::single(&self.losses))];
         for (name, all) in [
             ("value", &self.values),
             ("first", &self.first),
             ("second", &self.second),
+            ("average", &self.average),
             ("best", &self.best),
         ] {
             named.extend(
                 all.iter()
                     .enumerate()
-                    .map(|(at, values)| (format!("{name}.{at}"), bytes(values))),
+                    .map(|(at, values)| (format!("{name}.{at}"), Numbers::single(values))),
             );
         }
-        let epochs: Vec<u8> = self
+        let epochs: Vec<f64> = self
             .facts
             .epochs
             .iter()
             .flat_map(|quality| [quality.auroc, quality.accuracy, quality.macro_f1])
-            .flat_map(f64::to_le_bytes)
             .collect();
-        let epochs_name = "epochs".to_owned();
-        let mut views = named
-            .iter()
-            .map(|(name, bytes)| {
-                let view = TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes).ok()?;
-                Some((name, view))
-            })
-            .collect::<Option<Vec<_>>>()?;
-        let view = TensorView::new(Dtype::F64, vec![epochs.len() / 8], &epochs).ok()?;
-        views.push((&epochs_name, view));
+        named.push(("epochs".to_owned(), Numbers::double(&epochs)));
         let facts = HashMap::from([("facts".to_owned(), serde_json::to_string(&self.facts).ok()?)]);
-        let rest = safetensors::serialize(views, Some(facts)).ok()?;
-        let mut whole = Digest::of(&rest).as_bytes().to_vec();
-        whole.extend(rest);
-        Some(whole)
+        let rest = safetensors::serialize(named, Some(facts)).ok()?;
+        Some((Digest::of(&rest), rest))
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -171,6 +213,7 @@ impl State {
             values: all("value"),
             first: all("first"),
             second: all("second"),
+            average: all("average"),
             best: all("best"),
             losses: read("losses")?,
         })
@@ -197,9 +240,10 @@ impl State {
     fn write(&self, folder: &Path) -> Result<(), CheckpointingError> {
         let path = folder.join(FILE);
         let partial = folder.join(format!("{FILE}.partial"));
-        let bytes = self.to_bytes().ok_or(CheckpointingError::Damaged)?;
+        let (digest, rest) = self.to_bytes().ok_or(CheckpointingError::Damaged)?;
         let mut file = File::create(&partial).map_err(access(&partial))?;
-        file.write_all(&bytes)
+        file.write_all(digest.as_bytes())
+            .and_then(|()| file.write_all(&rest))
             .and_then(|()| file.sync_all())
             .map_err(access(&partial))?;
         fs::rename(&partial, &path).map_err(access(&path))?;
@@ -275,6 +319,7 @@ mod tests {
             values: vec![vec![1.0, f32::MIN_POSITIVE / 2.0], vec![-0.0]],
             first: vec![vec![0.1, 0.2], vec![0.3]],
             second: vec![vec![1e-30, 2.0], vec![3.0]],
+            average: vec![vec![0.5, 1.5], vec![2.5]],
             best: Vec::new(),
             losses: vec![3.0, 2.0],
         }

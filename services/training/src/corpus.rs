@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use clinical::{DeidentifiedNote, Label};
-use inference::TokenizerError;
+use inference::{Pieces, TokenizerError};
 use seal::Digest;
 
 use crate::base::Base;
@@ -35,6 +35,8 @@ pub struct Corpus {
 pub(crate) struct Example {
     /// Word pieces with special tokens, at most one window.
     pub(crate) ids: Vec<u32>,
+    /// Where its sentences end in `ids`: one past each full stop.
+    pub(crate) ends: Vec<usize>,
     /// Target of each output (abnormal, findings, supporting): the mean of its copies, so that a conflict becomes a doubt.
     pub(crate) targets: Vec<f32>,
     /// Copies of the text.
@@ -77,6 +79,20 @@ fn places(examples: BTreeMap<[u8; 32], Example>) -> impl Iterator<Item = (f64, E
     })
 }
 
+/// One past each full stop that ends a sentence, in word pieces after one special token: a stop within a number or a word
+/// has no blank behind it.
+fn sentence_ends(text: &str, pieces: &Pieces) -> Vec<usize> {
+    (2..)
+        .zip(&pieces.spans)
+        .filter(|(_, span)| {
+            let rest = text.get(span.start as usize..).unwrap_or_default();
+            rest.strip_prefix('.')
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
+        })
+        .map(|(end, _)| end)
+        .collect()
+}
+
 impl Corpus {
     /// Splits notes into word pieces, joins those that read the same to the model, keeps a part out by the digest of
     /// the text (so that neither the same text nor a near copy is on both sides), and takes the findings with `least_notes` notes or
@@ -112,11 +128,15 @@ impl Corpus {
         let mut examples: BTreeMap<[u8; 32], Example> = BTreeMap::new();
         let mut digests = Vec::with_capacity(notes.len());
         for note in notes {
-            let mut ids = base.tokenizer.pieces(note.note.text())?.ids;
-            if ids.is_empty() {
+            let pieces = base.tokenizer.pieces(note.note.text())?;
+            if pieces.is_empty() {
                 continue;
             }
-            ids.truncate(options.window.saturating_sub(2));
+            let room = options.window.saturating_sub(2);
+            let mut ends = sentence_ends(note.note.text(), &pieces);
+            ends.retain(|&end| end <= room + 1);
+            let mut ids = pieces.ids;
+            ids.truncate(room);
             let ids = base.tokenizer.input(&ids);
             let mut targets = vec![0.0; outputs];
             targets[0] = f32::from(u8::from(note.abnormal));
@@ -129,6 +149,7 @@ impl Corpus {
             digests.push(*Digest::of_parts(&[note.note.digest().get().as_bytes(), &flags]).as_bytes());
             let example = examples.entry(key).or_insert_with(|| Example {
                 ids,
+                ends,
                 targets: vec![0.0; targets.len()],
                 copies: 0.0,
             });
@@ -270,6 +291,7 @@ mod tests {
                 let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
                 let example = Example {
                     ids,
+                    ends: Vec::new(),
                     targets: Vec::new(),
                     copies: 1.0,
                 };

@@ -72,6 +72,7 @@ mod tests {
     fn example(ids: &[u32], abnormal: bool) -> Example {
         Example {
             ids: ids.to_vec(),
+            ends: Vec::new(),
             targets: vec![f32::from(u8::from(abnormal))],
             copies: 1.0,
         }

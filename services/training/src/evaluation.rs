@@ -217,9 +217,11 @@ pub fn compare(
         }
     }
     let mut scores = Vec::with_capacity(notes.len());
+    let mut unfamiliar = 0;
     for chunk in notes.chunks(CHUNK) {
         let texts: Vec<&str> = chunk.iter().map(|note| note.note.text()).collect();
         scores.extend(engine.score_batch(&texts)?.into_iter().map(|scores| {
+            unfamiliar += usize::from(engine.is_unfamiliar(&scores));
             let findings = scores.findings.iter().map(|probability| probability.get());
             (scores.abnormal.get(), findings.collect::<Vec<_>>())
         }));
@@ -227,6 +229,10 @@ pub fn compare(
     }
     let own = exam(notes, engine.labels(), &scores, None);
     let mut metrics = numbers(&own, data).ok_or(EvaluateError::TooFew(notes.len()))?;
+    metrics.abstained = engine
+        .labels()
+        .unfamiliar
+        .map(|_| metrics::count(unfamiliar) / metrics::count(notes.len()));
     metrics.intervals = intervals(&own, comparison);
     metrics.subgroups = comparison
         .groupings
@@ -282,6 +288,7 @@ fn numbers(exam: &Exam, data: &str) -> Option<Metrics> {
         macro_f1: exam.macro_f1(),
         findings,
         brier: Some(metrics::brier(scores, truth)),
+        abstained: None,
         intervals: BTreeMap::new(),
         subgroups: Vec::new(),
         reliability: bins(scores, truth),

@@ -6,6 +6,7 @@ use inference::{AbnormalPoint, Isotonic, SupportingLabel, Weights, any_log_odds}
 use crate::base::Base;
 use crate::calibration::{self, Scored};
 use crate::corpus::{Corpus, Example};
+use crate::familiarity;
 use crate::metrics::{self, count};
 use crate::model::{Model, Tokens};
 use crate::options::{Calibration, Options};
@@ -39,6 +40,8 @@ pub struct Trained {
     pub losses: Vec<f32>,
     /// How the probability of abnormal is bent after the stack, if it is.
     pub isotonic: Option<Isotonic>,
+    /// Distance from the training notes above which a text is not assessed.
+    pub unfamiliar: f64,
 }
 
 /// One output of the head.
@@ -56,7 +59,8 @@ pub struct TrainedFinding {
 pub(crate) fn score(model: &Model, examples: &[Example], budget: usize) -> Result<Vec<Vec<f64>>, TrainError> {
     let order: Vec<usize> = (0..examples.len()).collect();
     let mut rows = Vec::with_capacity(examples.len());
-    for batch in batches(examples, &order, budget) {
+    let lengths: Vec<usize> = examples.iter().map(|example| example.ids.len()).collect();
+    for batch in batches(&lengths, &order, budget) {
         let tokens = Tokens::new(batch.iter().map(|&at| examples[at].ids.as_slice()));
         let logits = model.forward(&tokens, 0.0, None)?.detach();
         let outputs = logits.dims2()?.1;
@@ -164,8 +168,11 @@ pub(crate) fn fit(
             threshold,
         })
         .collect();
+    let (familiarity, unfamiliar) = familiarity::fit(model, corpus, options)?;
+    let mut weights = model.weights(base)?;
+    familiarity.store(&mut weights);
     Ok(Trained {
-        weights: model.weights(base)?,
+        weights,
         abnormal: AbnormalPoint {
             own: stack.own,
             any: stack.any,
@@ -187,5 +194,6 @@ pub(crate) fn fit(
         epoch: 0,
         losses: Vec::new(),
         isotonic,
+        unfamiliar,
     })
 }

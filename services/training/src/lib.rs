@@ -1,10 +1,11 @@
 //! From labelled, scrubbed reports to a packed model and its card, on a CPU, from a seed.
 //!
 //! [`Base::open`] checks and reads a pretrained BERT and rounds its large matrices to int8; [`Corpus::new`] joins
-//! copies, keeps a part out and takes the frequent findings; [`train`] fits LoRA (Hu et al. 2021, arXiv:2106.09685), layer
-//! norms and a head of label-wise attention, then temperatures and operating points on the part that was kept out;
-//! [`Run::pack`] writes what `inference` loads; [`evaluate`] measures it as it is served. Training sees the rounded base,
-//! so packing changes no answer. Batches are ragged: no padding is computed, none can be forgotten in a mask. Every
+//! copies, keeps a part out and takes the frequent findings; [`train`] fits LoRA (Hu et al. 2021, arXiv:2106.09685) or whole
+//! matrices, layer norms and a head of label-wise attention, then temperatures and operating points on the part that was kept
+//! out, and what the training reports look like, so that a text unlike them gets no answer;
+//! [`Run::pack`] writes what `inference` loads; [`evaluate`] measures it as it is served. LoRA sees the rounded base,
+//! and whole matrices are rounded before calibration, so packing changes no answer. Batches are ragged: no padding is computed, none can be forgotten in a mask. Every
 //! operation whose gradient is written here is compared with finite differences, and the whole encoder with candle's.
 //!
 //! ```
@@ -27,8 +28,10 @@ mod checkpointing;
 pub mod cleaning;
 mod corpus;
 mod curriculum;
+mod dense;
 mod dropout;
 mod evaluation;
+mod familiarity;
 mod fitting;
 mod import;
 mod linear;
@@ -42,6 +45,7 @@ mod packing;
 mod pooling;
 mod quantization;
 mod run;
+mod shuffle;
 mod slice;
 #[cfg(test)]
 mod testing;

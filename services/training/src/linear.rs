@@ -1,10 +1,11 @@
-//! A frozen matrix with a trainable change of low rank.
+//! A matrix of the encoder: frozen with a trainable change of low rank, or trained whole.
 
 use std::cell::Cell;
 
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CustomOp3, Error, Layout, Result, Shape, Storage, Tensor, Var};
 
+use crate::dense::dense;
 use crate::slice;
 
 /// `y = x Wᵀ + b + s (x Aᵀ) Bᵀ`: `W` and `b` are frozen, `A` (`r × in`) and `B` (`out × r`) are trained (LoRA, Hu et
@@ -15,6 +16,7 @@ pub(crate) struct AdaptedLinear {
     weight_t: Tensor,
     bias: Tensor,
     adapter: Option<LowRank>,
+    whole: Option<(Var, Var)>,
     rounding: Rounding,
 }
 
@@ -90,8 +92,16 @@ impl AdaptedLinear {
             weight,
             bias,
             adapter,
+            whole: None,
             rounding: Rounding::None,
         })
+    }
+
+    /// A matrix and its bias of which every value is trained.
+    pub(crate) fn whole(weight: Var, bias: Var) -> Result<Self> {
+        let mut linear = Self::new(weight.as_detached_tensor(), bias.as_detached_tensor(), None)?;
+        linear.whole = Some((weight, bias));
+        Ok(linear)
     }
 
     /// Rounds the inputs from now on.
@@ -111,6 +121,17 @@ impl AdaptedLinear {
         self.adapter.as_ref()
     }
 
+    /// Matrix and bias, where they are trained whole.
+    pub(crate) fn dense(&self) -> Option<(&Var, &Var)> {
+        self.whole.as_ref().map(|(weight, bias)| (weight, bias))
+    }
+
+    /// The matrices that are trained.
+    pub(crate) fn matrices(&self) -> impl Iterator<Item = &Var> {
+        let low = self.adapter.iter().flat_map(|low| [&low.a, &low.b]);
+        low.chain(self.whole.iter().map(|(weight, _)| weight))
+    }
+
     /// `x` is `tokens × in`; the result is `tokens × out`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if !matches!(self.rounding, Rounding::None) {
@@ -120,6 +141,9 @@ impl AdaptedLinear {
     }
 
     fn product(&self, x: &Tensor) -> Result<Tensor> {
+        if let Some((weight, bias)) = &self.whole {
+            return dense(x, weight.as_tensor(), bias.as_tensor());
+        }
         match &self.adapter {
             None => {
                 let nothing = Tensor::zeros((0, 0), x.dtype(), x.device())?;
@@ -147,7 +171,7 @@ struct Operation {
 }
 
 /// The product of two storages that are matrices, as values.
-fn product(left: (&CpuStorage, &Layout), right: (&CpuStorage, &Layout)) -> Result<Vec<f32>> {
+pub(crate) fn product(left: (&CpuStorage, &Layout), right: (&CpuStorage, &Layout)) -> Result<Vec<f32>> {
     let (rows, inner) = left.1.shape().dims2()?;
     let (height, columns) = right.1.shape().dims2()?;
     if inner != height {

@@ -9,12 +9,18 @@ use crate::run::trained_share;
 /// dropout and sums, two norms (14), and twice the inner width, which is counted apart.
 const KEPT: usize = 14;
 
+/// Copies of what is trained while nothing is written: values, gradient, two moments, average, best.
+const LIVE: usize = 6;
+/// Copies that a checkpoint holds: all of these but the gradient.
+const STORED: usize = 5;
+
 /// What a run needs at most, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// The base in f32, and its rounded form for the package.
     pub weights: usize,
-    /// What is trained, with its gradient, two moments, and copies for a checkpoint and the best epoch.
+    /// What is trained, with its gradient, two moments, its average and the best epoch's; and a checkpoint of them on its way,
+    /// once as numbers and once as bytes.
     pub trained: usize,
     /// What one batch keeps for its gradient, and the gradients on their way.
     pub batch: usize,
@@ -40,7 +46,7 @@ impl Memory {
         Self {
             // The tables of words and positions are held twice: in the base and in the model.
             weights: values * (4 + 1) + 4 * (config.vocab_size + config.max_position_embeddings) * width,
-            trained: trained * 4 * 6,
+            trained: trained * 4 * (LIVE + 2 * STORED),
             batch: tokens * kept * 4 * 3 / 2,
         }
     }

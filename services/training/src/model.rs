@@ -4,13 +4,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor, Var};
-use inference::{Adapter, Config, FloatTensor, HEAD_BIAS, HEAD_SCORE, HEAD_VALUE, Weights};
+use inference::{Adapter, Config, FloatTensor, HEAD_BIAS, HEAD_SCORE, HEAD_VALUE, Int8Matrix, Weights};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
 use crate::activation::gelu;
 use crate::attention::attention;
-use crate::base::{Base, BaseError};
+use crate::base::{Base, BaseError, LARGE};
 use crate::dropout::dropout;
 use crate::linear::{AdaptedLinear, LowRank, Rounding};
 use crate::normalization::layer_norm;
@@ -91,9 +91,9 @@ pub(crate) struct Model {
 
 /// Trainable variables by how they are trained.
 pub(crate) struct Groups {
-    /// LoRA: weight decay.
+    /// LoRA, or whole matrices: weight decay.
     pub(crate) adapters: Vec<Var>,
-    /// Layer norms: no weight decay.
+    /// Layer norms and biases: no weight decay.
     pub(crate) norms: Vec<Var>,
     /// Head: its own learning rate.
     pub(crate) head: Vec<Var>,
@@ -138,7 +138,13 @@ impl Model {
             };
             let weight = Tensor::from_vec(weight.values, (rows, columns), &device)?;
             let bias = Tensor::from_vec(bias.values, rows, &device)?;
-            let low = if options.targets.contains(&target) {
+            if options.full {
+                return Ok(AdaptedLinear::whole(
+                    Var::from_tensor(&weight)?,
+                    Var::from_tensor(&bias)?,
+                )?);
+            }
+            let low = if options.adapts(target) {
                 // Kaiming-uniform with a = sqrt(5), as in LoRA's reference code: bound 1 / sqrt(in).
                 let a = uniform(options.rank * columns, 1.0 / float(columns).sqrt(), random);
                 Some(LowRank {
@@ -233,7 +239,7 @@ impl Model {
         let epsilon = self.config.layer_norm_eps;
         let norm =
             |x: &Tensor, norm: &Norm| layer_norm(x, norm.gamma.as_tensor(), norm.beta.as_tensor(), epsilon);
-        let mut x = drop(norm(&self.embed(tokens)?, &self.embedding_norm)?)?;
+        let mut x = drop(self.start(tokens)?)?;
         for layer in &self.layers {
             let attended = attention(
                 &layer.query.forward(&x)?,
@@ -248,6 +254,17 @@ impl Model {
             x = norm(&(inner + x)?, &layer.norm)?;
         }
         Ok(x)
+    }
+
+    /// What the first layer sees, `tokens × width`.
+    pub(crate) fn start(&self, tokens: &Tokens) -> Result<Tensor> {
+        let norm = &self.embedding_norm;
+        layer_norm(
+            &self.embed(tokens)?,
+            norm.gamma.as_tensor(),
+            norm.beta.as_tensor(),
+            self.config.layer_norm_eps,
+        )
     }
 
     /// Logits, `notes × labels`.
@@ -323,19 +340,43 @@ impl Model {
         Groups {
             adapters: self
                 .named_linears()
-                .filter_map(|(_, linear)| linear.adapter())
-                .flat_map(|low| [low.a.clone(), low.b.clone()])
+                .flat_map(|(_, linear)| linear.matrices())
+                .cloned()
                 .collect(),
             norms: self
                 .named_norms()
-                .flat_map(|(_, norm)| [norm.gamma.clone(), norm.beta.clone()])
+                .flat_map(|(_, norm)| [&norm.gamma, &norm.beta])
+                .chain(
+                    self.named_linears()
+                        .filter_map(|(_, linear)| Some(linear.dense()?.1)),
+                )
+                .cloned()
                 .collect(),
             head: vec![self.score.clone(), self.value.clone(), self.bias.clone()],
         }
     }
 
+    /// Rounds the large matrices that are trained whole as the package will, so that what is calibrated afterwards is what
+    /// is served. LoRA's base is rounded from the start.
+    pub(crate) fn round_weights(&self) -> std::result::Result<(), BaseError> {
+        for (name, linear) in self.named_linears() {
+            if let Some((weight, _)) = linear.dense()
+                && weight.elem_count() >= LARGE
+            {
+                let fail = |_| BaseError::Tensor(name.clone());
+                let columns = weight.dim(1).map_err(fail)?;
+                let values = slice::with(weight, |values| Ok(values.to_vec())).map_err(fail)?;
+                let values = Int8Matrix::quantize(columns, &values)?.dequantize();
+                Tensor::from_vec(values, weight.shape(), &self.device)
+                    .and_then(|rounded| weight.set(&rounded))
+                    .map_err(fail)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The weights as a packed model stores them.
-    pub(crate) fn weights(&self, base: &Base) -> Result<Weights> {
+    pub(crate) fn weights(&self, base: &Base) -> std::result::Result<Weights, ModelError> {
         let tensor = |tensor: &Tensor, scale: f64| -> Result<FloatTensor> {
             let scaled = (tensor * scale)?;
             Ok(FloatTensor {
@@ -349,7 +390,18 @@ impl Model {
             ..Weights::default()
         };
         for (name, linear) in self.named_linears() {
-            if let Some(low) = linear.adapter() {
+            if let Some((weight, bias)) = linear.dense() {
+                let stem = name.strip_suffix("weight").unwrap_or(&name);
+                weights.floats.insert(format!("{stem}bias"), tensor(bias, 1.0)?);
+                let weight = tensor(weight, 1.0)?;
+                if weight.values.len() >= LARGE {
+                    let columns = weight.shape.last().copied().unwrap_or_default();
+                    let matrix = Int8Matrix::quantize(columns, &weight.values).map_err(BaseError::from)?;
+                    weights.matrices.insert(name, matrix);
+                } else {
+                    weights.floats.insert(name, weight);
+                }
+            } else if let Some(low) = linear.adapter() {
                 weights.adapters.insert(
                     name,
                     Adapter {
@@ -506,7 +558,11 @@ mod tests {
         let own = model.encode(&tokens, 0.0, &mut None)?;
 
         let device = Device::Cpu;
-        let merged = model.weights(&base)?.merge().expect("weights that fit");
+        let merged = model
+            .weights(&base)
+            .expect("weights")
+            .merge()
+            .expect("weights that fit");
         let tensors = merged
             .into_iter()
             .map(|(name, tensor)| Ok((name, Tensor::from_vec(tensor.values, tensor.shape, &device)?)))
@@ -535,13 +591,12 @@ mod tests {
     }
 
     #[test]
-    fn lora_changes_nothing_before_it_is_trained() -> Result<()> {
+    fn lora_changes_nothing_before_it_is_trained() {
         let (base, model) = tiny();
-        let weights = model.weights(&base)?;
+        let weights = model.weights(&base).expect("weights");
         let (untouched, merged) = (weights.floats.clone(), weights.merge().expect("weights that fit"));
         let name = "encoder.layer.1.attention.self.query.weight";
         assert_eq!(untouched[name], merged[name]);
-        Ok(())
     }
 
     #[test]

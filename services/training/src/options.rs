@@ -72,13 +72,16 @@ pub struct Options {
     pub epochs: u32,
     /// Word pieces in a batch, at most (a longer note is a batch of its own).
     pub batch_tokens: usize,
+    /// Train every matrix and bias of the layers whole, instead of LoRA on `targets`. The tables of words, positions and
+    /// segments stay frozen either way.
+    pub full: bool,
     /// Rank of LoRA.
     pub rank: usize,
     /// LoRA's α: the change is scaled by `α / rank`.
     pub alpha: f64,
     /// Matrices that LoRA changes.
     pub targets: Vec<Target>,
-    /// Peak learning rate of LoRA and the layer norms.
+    /// Peak learning rate of LoRA, or of the matrices that are trained whole, and of the layer norms.
     pub learning_rate: f64,
     /// Peak learning rate of the head.
     pub head_learning_rate: f64,
@@ -90,6 +93,10 @@ pub struct Options {
     pub clip: f64,
     /// Part of the hidden values that is dropped.
     pub dropout: f32,
+    /// Decay of the moving average of what is trained, which is measured, kept and packed in its place; 0 for none.
+    pub average: f64,
+    /// Part of the notes whose sentences change places before each step: a report says the same in any order.
+    pub shuffle: f64,
     /// Weight of normal/abnormal in the loss; a finding counts one.
     pub abnormal_weight: f32,
     /// A positive example of a label counts `(negatives / positives)^this`: 0 is unweighted.
@@ -166,6 +173,22 @@ impl Options {
         }
     }
 
+    /// All matrices, at a learning rate for weights that are trained already: the change of every value counts, where
+    /// LoRA's begins at nothing.
+    #[must_use]
+    pub fn full() -> Self {
+        Self {
+            full: true,
+            learning_rate: 1.5e-4,
+            ..Self::default()
+        }
+    }
+
+    /// Whether LoRA changes this matrix.
+    pub(crate) fn adapts(&self, target: Target) -> bool {
+        !self.full && self.targets.contains(&target)
+    }
+
     /// LoRA's `α / r`.
     pub(crate) fn scale(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a rank is far below 2^52")]
@@ -175,11 +198,12 @@ impl Options {
 }
 
 impl Default for Options {
-    /// The settings of the default model.
+    /// LoRA on all six matrices. The default model was trained with the rest of these settings, but [`Options::full`].
     fn default() -> Self {
         Self {
             epochs: 10,
             batch_tokens: 1024,
+            full: false,
             rank: 16,
             alpha: 32.0,
             targets: Target::ALL.to_vec(),
@@ -189,6 +213,8 @@ impl Default for Options {
             warm_up: 0.06,
             clip: 1.0,
             dropout: 0.1,
+            average: 0.99,
+            shuffle: 0.5,
             abnormal_weight: 3.0,
             class_balance: 0.0,
             held_out: 0.1,

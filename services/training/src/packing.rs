@@ -116,6 +116,7 @@ impl Run<'_> {
             window: self.options.window,
             overlap: self.options.overlap,
             isotonic: self.trained.isotonic.clone(),
+            unfamiliar: Some(self.trained.unfamiliar).filter(|limit| *limit < f64::MAX),
         };
         let card = self.card(metrics)?;
         let package = Package {
@@ -140,14 +141,22 @@ impl Run<'_> {
             intended_use: said.intended_use.clone(),
             limits: said.limits.clone(),
             architecture: format!(
-                "BERT, {} layers of width {}, int8 weights with one scale a row; LoRA of rank {} and layer norms trained \
-                 ({} values with the head); one label-wise attention pooling for abnormal, each of {} findings and {} that \
-                 are too rare to be reported; abnormal is a stack of its own output and a noisy-or of all others; window \
-                 of {} word pieces",
+                "BERT, {} layers of width {}, int8 weights with one scale a row; {} and layer norms trained ({} values with the \
+                 head{}); one label-wise attention pooling for abnormal, each of {} findings and {} that are too rare to be \
+                 reported; abnormal is a stack of its own output and a noisy-or of all others; window of {} word pieces",
                 config.num_hidden_layers,
                 config.hidden_size,
-                self.options.rank,
+                if self.options.full {
+                    "all matrices and biases of the layers".to_owned()
+                } else {
+                    format!("LoRA of rank {}", self.options.rank)
+                },
                 self.trained.trained_values,
+                if self.options.average > 0.0 {
+                    ", as a moving average"
+                } else {
+                    ""
+                },
                 self.trained.findings.len(),
                 self.trained.supporting.len(),
                 self.options.window,
@@ -250,6 +259,11 @@ mod tests {
         assert_eq!(engine.digest(), digest);
         let metrics = evaluate(&engine, &notes, "the same notes", |_| ())?;
         assert!(metrics.auroc > 0.99 && metrics.macro_f1 > 0.9, "{metrics:?}");
+        // What it was trained on is familiar to it.
+        let texts: Vec<&str> = notes.iter().map(|note| note.note.text()).collect();
+        let far = engine.score_batch(&texts)?;
+        let far = far.iter().filter(|scores| engine.is_unfamiliar(scores)).count();
+        assert!(engine.labels().unfamiliar.is_some() && far <= 2, "{far} of 80");
         let labels: Vec<Label> = engine
             .labels()
             .findings
@@ -273,6 +287,71 @@ mod tests {
     }
 
     #[test]
+    fn a_model_that_is_trained_whole_is_packed_in_int8() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        testing::write_base_of(folder.path(), 4096)?;
+        let base = Base::open(folder.path(), None)?;
+        let options = Options {
+            full: true,
+            epochs: 12,
+            batch_tokens: 64,
+            learning_rate: 3e-3,
+            head_learning_rate: 2e-2,
+            dropout: 0.0,
+            held_out: 0.3,
+            least_notes: 5,
+            window: 16,
+            overlap: 4,
+            ..Options::default()
+        };
+        let notes = testing::notes();
+        let corpus = Corpus::new(&notes, &base, &options)?;
+        let mut losses = Vec::new();
+        let trained = train(&base, &corpus, &options, |progress| losses.push(progress.loss))?;
+        assert!(losses[losses.len() - 1] < losses[0] / 4.0, "{losses:?}");
+        let name = "encoder.layer.1.output.dense.weight";
+        let (weights, before) = (&trained.weights, &base.matrices);
+        assert!(weights.adapters.is_empty());
+        // Beside the encoder's there are those of the statistics alone.
+        assert!(before.keys().all(|name| weights.matrices.contains_key(name)));
+        assert_eq!(weights.matrices.len(), before.len() + 2);
+        assert_ne!(weights.matrices[name], before[name]);
+        assert_ne!(
+            weights.floats["encoder.layer.0.attention.self.query.bias"],
+            base.floats["encoder.layer.0.attention.self.query.bias"]
+        );
+        assert_eq!(
+            weights.floats["embeddings.word_embeddings.weight"],
+            base.floats["embeddings.word_embeddings.weight"]
+        );
+        let description = description();
+        let run = Run {
+            base: &base,
+            corpus: &corpus,
+            options: &options,
+            trained: &trained,
+            description: &description,
+            licence: "No licence.",
+            command: "cargo test",
+            revision: None,
+        };
+        let path = folder.path().join("model");
+        run.pack(None, &path)?;
+        // In f32, so that nothing but the weights' own rounding is between training and this.
+        let engine = Engine::load(
+            &path,
+            EngineOptions {
+                compute: inference::Compute::F32,
+                ..EngineOptions::default()
+            },
+        )?;
+        assert!(engine.card().architecture.contains("all matrices"));
+        let metrics = evaluate(&engine, &notes, "the same notes", |_| ())?;
+        assert!(metrics.auroc > 0.99 && metrics.macro_f1 > 0.9, "{metrics:?}");
+        Ok(())
+    }
+
+    #[test]
     fn settings_out_of_range_are_refused() -> Result<(), Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
         testing::write_base(folder.path())?;
@@ -292,6 +371,14 @@ mod tests {
             },
             Options {
                 epochs: 0,
+                ..good.clone()
+            },
+            Options {
+                average: 1.0,
+                ..good.clone()
+            },
+            Options {
+                shuffle: -0.1,
                 ..good.clone()
             },
             Options {

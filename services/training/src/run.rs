@@ -3,6 +3,8 @@
 //! What is random follows from the seed and from where the run stands: the first values from the seed, an epoch's order from
 //! seed and epoch, a step's dropout from seed and step. So a run that goes on from a checkpoint draws what it would have drawn.
 
+use std::borrow::Cow;
+
 use candle_core::Tensor;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -17,6 +19,7 @@ use crate::fitting::{Trained, fit, quality, score};
 use crate::model::{Model, ModelError, Tokens};
 use crate::optimizer::{AdamW, Moments, Schedule};
 use crate::options::{Options, Target};
+use crate::shuffle;
 
 /// Where a run stands; given to the caller after each step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,6 +65,9 @@ pub enum TrainError {
     /// A setting makes no sense.
     #[error("setting {0} is out of range")]
     Option(&'static str),
+    /// The statistics of the training notes cannot be made.
+    #[error(transparent)]
+    Weights(#[from] inference::WeightsError),
     /// A number that must be a probability is none.
     #[error(transparent)]
     Probability(#[from] clinical::NotAProbability),
@@ -96,6 +102,8 @@ fn check(options: &Options, base: &Base) -> Result<(), TrainError> {
         ),
         ((0.0..=1.0).contains(&options.warm_up), "warm-up"),
         ((0.0..1.0).contains(&options.dropout), "dropout"),
+        ((0.0..1.0).contains(&options.average), "average"),
+        ((0.0..=1.0).contains(&options.shuffle), "shuffle"),
         (options.abnormal_weight > 0.0, "abnormal weight"),
         ((0.0..=1.0).contains(&options.class_balance), "class balance"),
         (open_unit(options.held_out), "held out"),
@@ -113,12 +121,12 @@ fn check(options: &Options, base: &Base) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// Indices of the examples in batches of at most `budget` word pieces, in the order given.
-pub(crate) fn batches(examples: &[Example], order: &[usize], budget: usize) -> Vec<Vec<usize>> {
+/// Indices of texts of these lengths in batches of at most `budget` word pieces, in the order given.
+pub(crate) fn batches(lengths: &[usize], order: &[usize], budget: usize) -> Vec<Vec<usize>> {
     let mut batches: Vec<Vec<usize>> = Vec::new();
     let mut used = usize::MAX;
     for &at in order {
-        let length = examples[at].ids.len();
+        let length = lengths[at];
         used = used.saturating_add(length);
         if used > budget {
             batches.push(Vec::new());
@@ -191,10 +199,24 @@ fn loss(
 }
 
 /// A generator for one thing that is drawn: `kind` 0 for the first values, 1 for the order of an epoch, 2 for the dropout
-/// of a step.
+/// of a step, 3 for the order of its sentences.
 fn drawn(seed: u64, kind: u8, number: u32) -> StdRng {
     let digest = Digest::of_parts(&[&seed.to_le_bytes(), &[kind], &number.to_le_bytes()]);
     StdRng::from_seed(*digest.as_bytes())
+}
+
+/// The word pieces of each example, of some with their sentences in another order.
+fn shuffled<'a>(examples: &[&'a Example], part: f64, random: &mut StdRng) -> Vec<Cow<'a, [u32]>> {
+    examples
+        .iter()
+        .map(|example| {
+            if shuffle::happens(part, random) {
+                Cow::Owned(shuffle::sentences(&example.ids, &example.ends, random))
+            } else {
+                Cow::Borrowed(example.ids.as_slice())
+            }
+        })
+        .collect()
 }
 
 /// The examples of each batch of an epoch, by their numbers.
@@ -203,6 +225,7 @@ type Batches = Vec<Vec<usize>>;
 /// The batches of each epoch, and how many there are.
 fn plan(corpus: &Corpus, options: &Options) -> Result<(Vec<Batches>, u32), TrainError> {
     let difficulty = (options.curriculum > 0).then(|| curriculum::difficulty(&corpus.train));
+    let lengths: Vec<usize> = corpus.train.iter().map(|example| example.ids.len()).collect();
     let epochs: Vec<Batches> = (0..options.epochs)
         .map(|epoch| {
             let mut random = drawn(options.seed, 1, epoch);
@@ -214,7 +237,7 @@ fn plan(corpus: &Corpus, options: &Options) -> Result<(Vec<Batches>, u32), Train
                     order
                 }
             };
-            batches(&corpus.train, &order, options.batch_tokens)
+            batches(&lengths, &order, options.batch_tokens)
         })
         .collect();
     let steps = u32::try_from(epochs.iter().map(Vec::len).sum::<usize>())
@@ -239,13 +262,17 @@ pub fn trained_share(base: &Base, corpus: &Corpus, options: &Options) -> (usize,
         Target::Up | Target::Down => width + inner,
         _ => 2 * width,
     };
-    let adapters = layers * options.rank * options.targets.iter().map(sides).sum::<usize>();
+    let adapters = if options.full {
+        layers * (4 * width * (width + 1) + 2 * width * inner + width + inner)
+    } else {
+        layers * options.rank * options.targets.iter().map(sides).sum::<usize>()
+    };
     let norms = (2 * layers + 1) * 2 * width;
     let head = corpus.outputs() * (2 * width + 1);
     (adapters + norms + head, base.values() + head)
 }
 
-/// Trains LoRA, layer norms and head on `corpus`, then fits temperatures and operating points on its held-out part.
+/// Trains LoRA or whole matrices, layer norms and head on `corpus`, then fits temperatures and operating points on its held-out part.
 /// `observe` is called after each step.
 ///
 /// # Errors
@@ -276,10 +303,10 @@ pub fn train_with(
     let model = Model::new(base, outputs, options, &mut drawn(options.seed, 0, 0))?;
     model.set_bias(&prior(&corpus.train, outputs))?;
     let groups = model.groups();
-    let mut optimizer = AdamW::new(options.clip);
-    optimizer.add(&groups.adapters, options.learning_rate, options.weight_decay);
-    optimizer.add(&groups.norms, options.learning_rate, 0.0);
-    optimizer.add(&groups.head, options.head_learning_rate, options.weight_decay);
+    let mut optimizer = AdamW::new(options.clip, options.average);
+    optimizer.add(&groups.adapters, options.learning_rate, options.weight_decay)?;
+    optimizer.add(&groups.norms, options.learning_rate, 0.0)?;
+    optimizer.add(&groups.head, options.head_learning_rate, options.weight_decay)?;
     let trained_values = [&groups.adapters, &groups.norms, &groups.head]
         .into_iter()
         .flatten()
@@ -318,7 +345,8 @@ pub fn train_with(
                 continue;
             }
             let examples: Vec<&Example> = batch.iter().map(|&at| &corpus.train[at]).collect();
-            let tokens = Tokens::new(examples.iter().map(|example| example.ids.as_slice()));
+            let ids = shuffled(&examples, options.shuffle, &mut drawn(options.seed, 3, step));
+            let tokens = Tokens::new(ids.iter().map(|ids| &**ids));
             let mut random = drawn(options.seed, 2, step);
             let logits = model.forward(&tokens, options.dropout, Some(&mut random))?;
             let loss = loss(&logits, &examples, &positive, options)?;
@@ -331,7 +359,7 @@ pub fn train_with(
             stand.losses.push(loss);
             let last = at + 1 == epoch_batches.len();
             if last {
-                let rows = score(&model, &corpus.held_out, options.batch_tokens)?;
+                let rows = optimizer.with_taken(|| score(&model, &corpus.held_out, options.batch_tokens))?;
                 let quality = quality(&rows, &corpus.held_out, 1 + corpus.labels().len());
                 stand.epoch(quality, options.patience > 0, &optimizer)?;
             }
@@ -356,9 +384,12 @@ pub fn train_with(
     }
     let last = u32::try_from(stand.facts.epochs.len()).unwrap_or(u32::MAX);
     let taken = stand.facts.best_epoch.unwrap_or(last);
-    if !stand.best.is_empty() {
-        optimizer.set(stand.best)?;
-    }
+    optimizer.set(if stand.best.is_empty() {
+        optimizer.taken()?
+    } else {
+        stand.best
+    })?;
+    model.round_weights().map_err(ModelError::from)?;
     let held_out = stand
         .facts
         .epochs
@@ -384,6 +415,7 @@ impl Standing {
             values: state.values,
             first: state.first,
             second: state.second,
+            average: state.average,
         };
         if !optimizer.restore(moments)? {
             return Err(CheckpointingError::Damaged.into());
@@ -402,6 +434,7 @@ impl Standing {
             values: moments.values,
             first: moments.first,
             second: moments.second,
+            average: moments.average,
             best: self.best.clone(),
             losses: self.losses.clone(),
         })
@@ -417,7 +450,7 @@ impl Standing {
         self.facts.epochs.push(quality);
         if keep && better {
             self.facts.best_epoch = u32::try_from(self.facts.epochs.len()).ok();
-            self.best = optimizer.state()?.values;
+            self.best = optimizer.taken()?;
         }
         Ok(())
     }

@@ -80,6 +80,11 @@ pub(crate) fn check_gradients(
 
 /// Writes a random BERT of two layers of width 16 in the layout of Hugging Face.
 pub(crate) fn write_base(folder: &Path) -> std::io::Result<()> {
+    write_base_of(folder, 32)
+}
+
+/// The same with this inner width; from 4,096 on its feed-forward matrices are stored in int8.
+pub(crate) fn write_base_of(folder: &Path, inner: usize) -> std::io::Result<()> {
     let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"];
     let vocabulary: String =
         special
@@ -99,7 +104,7 @@ pub(crate) fn write_base(folder: &Path) -> std::io::Result<()> {
         "vocab":{{{vocabulary}}}}}}}"###
     );
     std::fs::write(folder.join("tokenizer.json"), tokenizer)?;
-    let (words, width, inner, positions) = (special.len() + WORDS.len(), 16, 32, 32);
+    let (words, width, positions) = (special.len() + WORDS.len(), 16, 32);
     std::fs::write(
         folder.join("config.json"),
         format!(

@@ -1,4 +1,4 @@
 countersign-model/1
-manifest.json sha256 a72158d4f6ba7f5b0729d754adbddca5cdf06e816c9da73f04d3f065de3bec63
+manifest.json sha256 8d2a49546bcd8b51a80cc9a0fdc8fd1393d01c5f86518d38528fc32c16aa4a17
 
-— countersign/models /WQJ5zPlHDny9fr9divlBPEmRDqow/NK3lvuZSgjjyApJTSoxIOGQ46p3unCPRy3X102yINAvGzu8G0XjYgCMuF/Pwo=
+— countersign/models L/8lREDiwIIcm3EsI9+gbzKchJj9Y2HuMgvK51AuqVE52my+DgJI1NdbG/DgYvTiVu6/ieYc07WMfjJKW4IC7UFoKQE=

@@ -6,9 +6,9 @@ use clinical::{Basis, Span};
 use proptest::prelude::*;
 
 use super::*;
-use crate::FloatTensor;
 use crate::testing::{Tiny, note};
 use crate::weights::{HEAD_BIAS, HEAD_SCORE};
+use crate::{Cloud, Familiarity, FloatTensor, Int8Matrix};
 
 /// The committed model, loaded once for all tests.
 static DEFAULT: LazyLock<Engine> = LazyLock::new(|| {
@@ -227,6 +227,77 @@ fn parts_that_do_not_fit_are_refused() {
     assert!(matches!(refused, Err(LoadError::Tokenizer(_))));
     let refused = tiny(|parts| parts.config.num_attention_heads = 3);
     assert!(matches!(refused, Err(LoadError::Config(_))));
+}
+
+/// Statistics around nothing, wide enough for whatever the tiny model says.
+fn known(parts: &mut Tiny, limit: f64) {
+    let cloud = |spread: f32| {
+        let direction = Int8Matrix::quantize(8, &[1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]).expect("a row");
+        let samples = [[spread; 8], [-spread; 8], [0.0; 8]];
+        Cloud::new(vec![0.0; 8], direction, &samples).expect("a cloud")
+    };
+    Familiarity::new(cloud(1.0), cloud(2.0)).store(&mut parts.weights);
+    parts.labels.unfamiliar = Some(limit);
+}
+
+#[test]
+fn a_text_unlike_the_training_reports_is_not_assessed() -> Result<(), Box<dyn std::error::Error>> {
+    let text = "heart is large";
+    let plain = tiny(|_| ())?;
+    assert!(!plain.is_unfamiliar(&plain.score_batch(&[text])?[0]));
+    let near = tiny(|parts| known(parts, 1e6))?;
+    let scored = &near.score_batch(&[text, "no nodule", text])?;
+    let distance = scored[0].distance.ok_or("no distance")?;
+    assert!(distance > 0.0 && scored[1].distance != scored[0].distance);
+    assert_eq!(scored[2], scored[0]);
+    assert!(matches!(near.assess(&note(text)), Outcome::Assessed(_)));
+    // The probabilities are the same bits, measured or not.
+    let silent = &plain.score_batch(&[text])?[0];
+    assert_eq!(
+        (silent.abnormal, &silent.findings),
+        (scored[0].abnormal, &scored[0].findings)
+    );
+    assert_eq!(silent.distance, None);
+
+    let far = tiny(|parts| known(parts, distance * 0.99))?;
+    assert!(far.is_unfamiliar(&far.score_batch(&[text])?[0]));
+    let outcome = far.assess(&note(text));
+    assert_eq!(outcome, Outcome::NotAssessed(NotAssessedReason::Unfamiliar));
+    // A long note has the distance of its furthest window.
+    let long = &far.score_batch(&[&format!("{text} {}", "no nodule ".repeat(6))])?[0];
+    assert!(long.distance.ok_or("no distance")? > 0.0);
+
+    // candle's encoder measures the same.
+    let folder = tempfile::tempdir()?;
+    let mut parts = Tiny::new();
+    known(&mut parts, 1.0);
+    let path = folder.path().join("model");
+    parts.write(&path)?;
+    for compute in [Compute::F32, Compute::Candle] {
+        let options = EngineOptions {
+            compute,
+            ..EngineOptions::default()
+        };
+        let own = Engine::load(&path, options)?.score_batch(&[text, "no"])?[0].distance;
+        assert!(
+            (own.ok_or("no distance")? / distance - 1.0).abs() < 0.02,
+            "{compute}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_limit_without_statistics_is_refused() {
+    let refused = tiny(|parts| parts.labels.unfamiliar = Some(1.0));
+    assert!(matches!(refused, Err(LoadError::Statistics)));
+    let refused = tiny(|parts| known(parts, -1.0));
+    assert!(matches!(refused, Err(LoadError::Labels(_))));
+    let refused = tiny(|parts| {
+        known(parts, 1.0);
+        parts.weights.floats.remove("familiar.states.mean");
+    });
+    assert!(matches!(refused, Err(LoadError::Weights(_))));
 }
 
 #[test]

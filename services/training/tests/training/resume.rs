@@ -13,6 +13,8 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 /// The variable in which a test tells its child where to keep checkpoints.
 const FOLDER: &str = "COUNTERSIGN_TEST_CHECKPOINTS";
+/// A file beside the checkpoint that tells it to train whole matrices.
+const WHOLE: &str = "whole";
 
 fn base() -> Result<Base, Box<dyn std::error::Error>> {
     let folder: PathBuf =
@@ -32,7 +34,17 @@ fn options() -> Options {
         overlap: 4,
         curriculum: 1,
         patience: 25,
+        average: 0.9,
         ..Options::default()
+    }
+}
+
+/// The same with whole matrices.
+fn whole() -> Options {
+    Options {
+        full: true,
+        learning_rate: 1e-3,
+        ..options()
     }
 }
 
@@ -72,12 +84,17 @@ fn corpus(base: &Base) -> Result<Corpus, training::CorpusError> {
 fn child() -> Outcome {
     #[expect(clippy::disallowed_methods, reason = "how a test speaks to its child")]
     let folder = PathBuf::from(std::env::var_os(FOLDER).ok_or("no folder")?);
+    let options = if folder.join(WHOLE).exists() {
+        whole()
+    } else {
+        options()
+    };
     let base = base()?;
     let checkpoints = Checkpoints {
         folder: &folder,
         every: 3,
     };
-    train_with(&base, &corpus(&base)?, &options(), Some(&checkpoints), |_| {
+    train_with(&base, &corpus(&base)?, &options, Some(&checkpoints), |_| {
         std::thread::sleep(Duration::from_millis(5));
     })?;
     Ok(())
@@ -85,10 +102,23 @@ fn child() -> Outcome {
 
 #[test]
 fn a_killed_run_ends_with_the_same_bits() -> Outcome {
+    kill_and_resume(&options())
+}
+
+#[test]
+fn a_killed_run_of_whole_matrices_ends_with_the_same_bits() -> Outcome {
+    kill_and_resume(&whole())
+}
+
+fn kill_and_resume(options: &Options) -> Outcome {
     let base = base()?;
     let corpus = corpus(&base)?;
-    let whole = train(&base, &corpus, &options(), |_| ())?;
+    let whole = train(&base, &corpus, options, |_| ())?;
+    assert_eq!(whole.weights.adapters.is_empty(), options.full);
     let folder = tempfile::tempdir()?;
+    if options.full {
+        std::fs::write(folder.path().join(WHOLE), "")?;
+    }
     let file = folder.path().join("checkpoint.bin");
     // Killed three times, each time further on.
     for _ in 0..3 {
@@ -113,7 +143,7 @@ fn a_killed_run_ends_with_the_same_bits() -> Outcome {
         every: 1000,
     };
     let mut first = 0;
-    let resumed = train_with(&base, &corpus, &options(), Some(&checkpoints), |progress| {
+    let resumed = train_with(&base, &corpus, options, Some(&checkpoints), |progress| {
         if first == 0 {
             first = progress.step;
         }
@@ -127,10 +157,13 @@ fn a_killed_run_ends_with_the_same_bits() -> Outcome {
         (whole.abnormal, whole.findings)
     );
     // Once more: it is over already, and the same.
-    let again = train_with(&base, &corpus, &options(), Some(&checkpoints), |_| ())?;
+    let again = train_with(&base, &corpus, options, Some(&checkpoints), |_| ())?;
     assert_eq!(again.weights, resumed.weights);
     // With another seed it is another run.
-    let other = Options { seed: 1, ..options() };
+    let other = Options {
+        seed: 1,
+        ..options.clone()
+    };
     assert!(matches!(
         train_with(&base, &corpus, &other, Some(&checkpoints), |_| ()),
         Err(TrainError::Checkpointing(CheckpointingError::OtherRun))
@@ -186,6 +219,12 @@ fn the_small_preset_trains_less_than_one_part_in_a_hundred_of_a_bert() -> Outcom
         .trained_values
     );
     assert!(all > trained);
+    let full = Options { epochs: 1, ..whole() };
+    let (trained, same) = training::trained_share(&base, &corpus, &full);
+    assert_eq!(
+        (train(&base, &corpus, &full, |_| ())?.trained_values, same),
+        (trained, all)
+    );
     // MiniLM-L6 with 58 outputs, and BERT-base with the same: layers, width, values.
     for (layers, width, values) in [(6, 384, 22_713_216), (12, 768, 107_719_680)] {
         let small = Options::small();

@@ -23,8 +23,10 @@ pub struct PredictArgs {
     /// impression with a blank between, de-identified first. Without a column uid, rows are numbered from 1
     #[arg(long, value_name = "FILE")]
     csv: PathBuf,
-    /// Print one JSON object a row: {uid, abnormal, findings: {name: probability}, abstained}. A row that the model does
-    /// not read (no word in it, or too long) has `abstained` true, `abnormal` null and no findings
+    /// Print one JSON object a row: {uid, abnormal, findings: {name: probability}, abstained, ood}. A row that the model does
+    /// not read (no word in it, or too long) has `abstained` true, `abnormal` null and no findings. A row that it reads, but
+    /// that is unlike the reports it was trained on, has `abstained` true and the numbers that it will not stand for. `ood`
+    /// is how unlike them the row is: about 1 for one of them; null where the model does not know them
     #[arg(long)]
     json: bool,
 }
@@ -39,6 +41,8 @@ struct Line<'a> {
     findings: BTreeMap<&'a str, f64>,
     /// Whether the model has no answer: then a person reads the report without a suggestion.
     abstained: bool,
+    /// How unlike the training reports the row is.
+    ood: Option<f64>,
 }
 
 /// Scores every row and prints it; progress goes to standard error.
@@ -87,7 +91,11 @@ fn line<'a>(engine: &'a Engine, uid: &'a str, scored: Option<&Scores>) -> Line<'
         uid,
         abnormal: scored.map(|scores| scores.abnormal.get()),
         findings,
-        abstained: scored.is_none(),
+        abstained: scored.is_none_or(|scores| engine.is_unfamiliar(scores)),
+        // An infinite distance is no JSON number.
+        ood: scored
+            .and_then(|scores| scores.distance)
+            .map(|distance| distance.min(f64::from(f32::MAX))),
     }
 }
 
@@ -95,6 +103,9 @@ fn table(out: &mut impl Write, engine: &Engine, uid: &str, answer: Option<&Score
     let Some(scores) = answer else {
         return writeln!(out, "{uid}\t-\tnot read");
     };
+    if engine.is_unfamiliar(scores) {
+        return writeln!(out, "{uid}\t-\tunlike the reports that the model was trained on");
+    }
     let labels = engine.labels().findings.iter().zip(&scores.findings);
     let named: Vec<String> = labels
         .filter(|(finding, probability)| **probability >= finding.point.threshold)
@@ -122,7 +133,7 @@ mod tests {
         let silent = serde_json::to_value(line(&engine, "8", None))?;
         assert_eq!(
             silent,
-            serde_json::json!({"uid": "8", "abnormal": null, "findings": {}, "abstained": true})
+            serde_json::json!({"uid": "8", "abnormal": null, "findings": {}, "abstained": true, "ood": null})
         );
         Ok(())
     }

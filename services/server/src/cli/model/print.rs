@@ -34,6 +34,14 @@ pub(super) fn metrics(out: &mut impl io::Write, card: &ModelCard, measured: &Met
         });
         writeln!(out, "  {name:<18} {value:.4}{interval}")?;
     }
+    if let Some(part) = measured.abstained {
+        writeln!(
+            out,
+            "  {:<18} {:.2} % of the reports: unlike those it was trained on",
+            "would abstain from",
+            100.0 * part
+        )?;
+    }
     if let Some(baseline) = &measured.baseline {
         writeln!(
             out,

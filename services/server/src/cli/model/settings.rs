@@ -3,7 +3,7 @@
 use clap::Args;
 use training::{Calibration, Options, Target};
 
-/// How the model is trained; the defaults are those of the default model.
+/// How the model is trained; the default model adds `--full` to the defaults.
 #[derive(Args)]
 #[command(next_help_heading = "Training settings")]
 pub struct Settings {
@@ -14,8 +14,12 @@ pub struct Settings {
     #[arg(long, default_value_t = Options::default().batch_tokens, value_name = "N")]
     batch_tokens: usize,
     /// LoRA on query and value alone: below 1 % of the weights are trained, in less time and memory
-    #[arg(long, conflicts_with_all = ["rank", "alpha", "targets"])]
+    #[arg(long, conflicts_with_all = ["full", "rank", "alpha", "targets"])]
     small: bool,
+    /// Train every matrix of the encoder's layers whole, instead of LoRA: half of the weights, in more time and memory.
+    /// The tables of words and positions, the other half, stay as they are
+    #[arg(long, conflicts_with_all = ["rank", "alpha", "targets"])]
+    full: bool,
     /// Rank of LoRA
     #[arg(long, default_value_t = Options::default().rank, value_name = "N")]
     rank: usize,
@@ -25,15 +29,21 @@ pub struct Settings {
     /// Matrices that LoRA changes
     #[arg(long, value_delimiter = ',', default_values_t = Options::default().targets, value_name = "NAMES")]
     targets: Vec<Target>,
-    /// Peak learning rate of LoRA and the layer norms
-    #[arg(long, default_value_t = Options::default().learning_rate, value_name = "X")]
-    learning_rate: f64,
+    /// Peak learning rate of LoRA, or of whole matrices, and of the layer norms [default: 5e-4, with --full 1.5e-4]
+    #[arg(long, value_name = "X")]
+    learning_rate: Option<f64>,
     /// Peak learning rate of the head
     #[arg(long, default_value_t = Options::default().head_learning_rate, value_name = "X")]
     head_learning_rate: f64,
     /// Part of the hidden values that is dropped
     #[arg(long, default_value_t = Options::default().dropout, value_name = "X")]
     dropout: f32,
+    /// Decay of the moving average of what is trained, which is measured and packed in its place; 0: no average
+    #[arg(long, default_value_t = Options::default().average, value_name = "X")]
+    average: f64,
+    /// Part of the reports whose sentences change places each time that they are seen
+    #[arg(long, default_value_t = Options::default().shuffle, value_name = "X")]
+    shuffle: f64,
     /// How far rare labels are weighted up: 0 not at all, 1 until positives and negatives weigh the same
     #[arg(long, default_value_t = Options::default().class_balance, value_name = "X")]
     class_balance: f32,
@@ -73,25 +83,30 @@ pub struct Settings {
 impl Settings {
     /// The same as a value.
     pub(super) fn options(&self) -> Options {
-        let small = Options::small();
-        let (rank, alpha, targets) = if self.small {
-            (small.rank, small.alpha, small.targets)
+        let preset = if self.small {
+            Options::small()
+        } else if self.full {
+            Options::full()
         } else {
-            (self.rank, self.alpha, self.targets.clone())
+            Options {
+                rank: self.rank,
+                alpha: self.alpha,
+                targets: self.targets.clone(),
+                ..Options::default()
+            }
         };
         Options {
             epochs: self.epochs,
             batch_tokens: self.batch_tokens,
-            rank,
-            alpha,
-            targets,
             curriculum: self.curriculum,
             patience: self.patience,
             sensitivity: self.sensitivity,
             calibration: self.calibration,
-            learning_rate: self.learning_rate,
+            learning_rate: self.learning_rate.unwrap_or(preset.learning_rate),
             head_learning_rate: self.head_learning_rate,
             dropout: self.dropout,
+            average: self.average,
+            shuffle: self.shuffle,
             class_balance: self.class_balance,
             held_out: self.held_out,
             least_notes: self.least_notes,
@@ -99,7 +114,7 @@ impl Settings {
             window: self.window,
             overlap: self.overlap,
             seed: self.seed,
-            ..Options::default()
+            ..preset
         }
     }
 
@@ -110,18 +125,27 @@ impl Settings {
         let sensitivity = self
             .sensitivity
             .map_or_else(String::new, |wanted| format!("--sensitivity {wanted} "));
+        let what = if options.full {
+            "--full".to_owned()
+        } else {
+            format!(
+                "--rank {} --alpha {} --targets {}",
+                options.rank,
+                options.alpha,
+                targets.join(",")
+            )
+        };
         format!(
-            "--epochs {} --batch-tokens {} --rank {} --alpha {} --targets {} --learning-rate {} --head-learning-rate {} \
-             --dropout {} --class-balance {} --held-out {} --least-notes {} --least-supporting {} --window {} --overlap {} \
+            "--epochs {} --batch-tokens {} {what} --learning-rate {} --head-learning-rate {} --dropout {} --average {} \
+             --shuffle {} --class-balance {} --held-out {} --least-notes {} --least-supporting {} --window {} --overlap {} \
              --curriculum {} --patience {} {sensitivity}--calibration {} --seed {}",
             self.epochs,
             self.batch_tokens,
-            options.rank,
-            options.alpha,
-            targets.join(","),
-            self.learning_rate,
+            options.learning_rate,
             self.head_learning_rate,
             self.dropout,
+            self.average,
+            self.shuffle,
             self.class_balance,
             self.held_out,
             self.least_notes,
