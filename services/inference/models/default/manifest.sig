@@ -1,4 +1,4 @@
 countersign-model/1
-manifest.json sha256 8d2a49546bcd8b51a80cc9a0fdc8fd1393d01c5f86518d38528fc32c16aa4a17
+manifest.json sha256 e8ae7d43206025fd687abf64a67894780a282f35adea4b33cf2740c425cc60b1
 
-— countersign/models L/8lREDiwIIcm3EsI9+gbzKchJj9Y2HuMgvK51AuqVE52my+DgJI1NdbG/DgYvTiVu6/ieYc07WMfjJKW4IC7UFoKQE=
+— countersign/models L/8lRKfMsNEpV7Oe+I5t6ZpTlwfPa+V+DdypSUMCs3tvWAVSjTsmLvUD4xYHX+lKdcxuJlfQPfJh4oetlZwkIpiZwwM=
