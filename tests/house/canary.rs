@@ -164,6 +164,10 @@ fn no_token_of_a_note_is_printed_anywhere_but_at_the_listed_doors() {
             "the gateway let {token} through to the model"
         );
     }
+    clean(
+        "the report of an unsigned case",
+        &physician.get(&format!("/cases/{report}/report")).body,
+    );
     physician.act(&report, "claim", &[]);
     let comment = "Qxvalbrook asked for zendrilobe";
     let label = crate::journeys::helpers::model().labels()[0].as_str().to_owned();
@@ -175,6 +179,11 @@ fn no_token_of_a_note_is_printed_anywhere_but_at_the_listed_doors() {
         ("password", PASSWORD),
     ];
     assert_eq!(physician.act(&report, "sign", &fields).status, 303);
+    // The other listed door of the portal.
+    let document = physician.get(&format!("/cases/{report}/report")).body;
+    for token in canary.known.iter().chain(&canary.text) {
+        assert!(document.contains(token), "the report must show {token}");
+    }
     clean(
         "the queue after signing",
         &physician.get("/queue?show=signed").body,

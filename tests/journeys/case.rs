@@ -82,6 +82,53 @@ fn a_report_goes_in_and_a_signed_answer_comes_out() {
 }
 
 #[test]
+fn an_explanation_is_pinned_in_the_log_and_a_document_once_it_is_signed() {
+    let app = TestApp::start();
+    let report = app.submit(&Report::abnormal(71));
+    app.wait_for(&report, "in-progress");
+    let facts = app.superuser_sql(&format!(
+        "SELECT facts FROM audit_entry WHERE kind = 'CaseAssessed' AND subject_id = '{report}'"
+    ));
+    let facts: serde_json::Value = serde_json::from_str(facts.trim()).expect("one entry");
+    let word = |name: &str| facts[name].as_str().unwrap_or_default().to_owned();
+    assert_eq!(word("model"), model().digest().to_string());
+    assert_eq!((word("seed").len(), word("outcome").len()), (16, 64), "{facts}");
+    assert!(
+        !word("kernel").is_empty() && !word("precision").is_empty(),
+        "{facts}"
+    );
+    assert_eq!(facts["samples"], 512);
+
+    let mut physician = app.sign_in("physician");
+    let document = format!("/cases/{report}/report");
+    let early = physician.get(&document);
+    assert_eq!(early.status, 409);
+    assert!(
+        !early.body.contains("Quillon71"),
+        "before the signature there is no document"
+    );
+    physician.claim_and_agree(&report);
+    let signed = physician.get(&document);
+    assert_eq!(signed.status, 200);
+    for part in [
+        "Quillon71",
+        "agreed",
+        "not proof",
+        "explain --replay",
+        "Evidence, strongest first",
+    ] {
+        assert!(signed.body.contains(part), "the document has {part}");
+    }
+    let policy = signed.header("content-security-policy");
+    assert!(
+        policy.contains("style-src 'sha256-") && policy.contains("default-src 'none'"),
+        "{policy}"
+    );
+    let mut auditor = app.sign_in("auditor");
+    assert_eq!(auditor.get(&document).status, 403);
+}
+
+#[test]
 fn the_ehr_reads_back_exactly_what_was_signed() {
     let app = TestApp::start();
     let reports: Vec<String> = (60..66)

@@ -83,6 +83,11 @@ impl ReportPage {
         }
     }
 
+    /// Whether anything is marked in the text.
+    fn has_evidence(&self) -> bool {
+        self.note.iter().any(|piece| piece.number != 0)
+    }
+
     /// Height of the chart.
     fn chart_height(&self) -> usize {
         HEAD + ROW * self.bars().len()
