@@ -95,7 +95,8 @@ fn a_normal_report_is_normal_and_has_no_findings() {
 
 #[test]
 fn the_phrase_that_decides_leads_the_explanation() {
-    let text = "Both lungs are clear. An ordinary heart. There is a large right pleural effusion.";
+    let text = "The heart has an ordinary size. There is a large right pleural effusion, and a nodule in the left upper lobe. \
+                No pneumothorax.";
     let assessment = assessed(&DEFAULT, text);
     let Basis::Verified { first, .. } = &assessment.explanation.basis else {
         panic!("no explanation: {:?}", assessment.explanation.basis);

@@ -250,10 +250,10 @@ mod tests {
         let parsed = |words: &str| {
             let matches = Program::command().get_matches_from(words.split(' '));
             let program = Program::from_arg_matches(&matches).expect("flags that parse");
-            match program.command {
-                ModelCommand::Train(args) => args,
-                _ => panic!("another command"),
-            }
+            let ModelCommand::Train(args) = program.command else {
+                panic!("another command");
+            };
+            args
         };
         for (flag, wanted) in [
             ("", training::Options::default()),
