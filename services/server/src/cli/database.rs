@@ -25,8 +25,7 @@ pub struct WhichArgs {
         long,
         env = "DATABASE_URL",
         hide_env_values = true,
-        value_name = "URL",
-        requires = "keys"
+        value_name = "URL"
     )]
     pub database_url: Option<String>,
     /// Folder with the keys of a real deployment
@@ -74,7 +73,7 @@ impl WhichArgs {
     fn connect(&self) -> Result<(String, Keyring, Option<Cluster>), Failure> {
         if let Some(url) = &self.database_url {
             config::check_database_url(url)?;
-            let folder = self.keys.as_ref().ok_or("--keys is missing")?;
+            let folder = self.keys.as_ref().ok_or("--keys (or COUNTERSIGN_KEYS) is missing: the folder with the keys of that database")?;
             return Ok((url.clone(), keys::load(folder)?, None));
         }
         let data = data_folder(self.data.as_deref())?;

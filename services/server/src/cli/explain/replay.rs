@@ -23,7 +23,7 @@ use crate::cli::{
 pub(super) struct ReplayArgs {
     /// Compute the explanation of this case again, from the pins in the audit log and the stored note, and compare it with
     /// the stored one; exits with 1 where they differ more than the kernels explain
-    #[arg(long, value_name = "CASE", conflicts_with_all = ["csv", "seed", "mode", "samples", "rows"])]
+    #[arg(long, value_name = "CASE", conflicts_with_all = ["csv", "seed", "mode", "samples", "rows", "html"])]
     pub(super) replay: Option<String>,
     /// Instructions to use instead of those of the log: `reference` gives the bits of AVX2 and AVX-512 on any processor
     #[arg(long, requires = "replay")]
