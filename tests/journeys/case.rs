@@ -97,7 +97,7 @@ fn an_explanation_is_pinned_in_the_log_and_a_document_once_it_is_signed() {
         !word("kernel").is_empty() && !word("precision").is_empty(),
         "{facts}"
     );
-    assert_eq!(facts["samples"], 512);
+    assert_eq!(facts["samples"], 96);
 
     let mut physician = app.sign_in("physician");
     let document = format!("/cases/{report}/report");

@@ -86,6 +86,8 @@ pub fn model() -> Arc<Model> {
             workers: 1,
             threads: None,
             precision: server::config::Precision::Auto,
+            // A build for tests computes slowly, and a long note takes hundreds of long texts.
+            explanation_texts: 96,
         };
         Arc::new(Model::load(&args, true).expect("the default model loads"))
     };

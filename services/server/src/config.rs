@@ -61,6 +61,14 @@ pub struct ModelArgs {
     /// Threads of the model; without it one for each processor
     #[arg(long, env = "COUNTERSIGN_THREADS", value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    /// Masked texts that the explanation of a note may take; fewer are faster, and leave more notes without a reliable one
+    #[arg(
+        long,
+        env = "COUNTERSIGN_EXPLANATION_TEXTS",
+        default_value_t = 512,
+        value_name = "N"
+    )]
+    pub explanation_texts: u32,
     /// What the model computes with
     #[arg(long, env = "COUNTERSIGN_PRECISION", value_enum, default_value_t = Precision::Auto)]
     pub precision: Precision,

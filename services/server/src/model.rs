@@ -90,10 +90,15 @@ impl Model {
         if !folder.is_dir() {
             return Err(ModelError::Missing(folder));
         }
+        let defaults = EngineOptions::default();
         let options = EngineOptions {
             compute: args.precision.into(),
             threads: args.threads,
-            ..EngineOptions::default()
+            budget: explanation::Budget {
+                samples: args.explanation_texts,
+                ..defaults.budget
+            },
+            ..defaults
         };
         let keys = trusted(args.model_keys.as_deref())?;
         let engine = Engine::load_trusted(&folder, Trust::SignedBy(&keys), options)

@@ -21,12 +21,7 @@ use crate::{
 #[derive(Args, Clone)]
 pub struct WhichArgs {
     /// PostgreSQL of a real deployment; without it the database of `up`
-    #[arg(
-        long,
-        env = "DATABASE_URL",
-        hide_env_values = true,
-        value_name = "URL"
-    )]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
     /// Folder with the keys of a real deployment
     #[arg(long, env = "COUNTERSIGN_KEYS", value_name = "FOLDER")]
@@ -73,7 +68,9 @@ impl WhichArgs {
     fn connect(&self) -> Result<(String, Keyring, Option<Cluster>), Failure> {
         if let Some(url) = &self.database_url {
             config::check_database_url(url)?;
-            let folder = self.keys.as_ref().ok_or("--keys (or COUNTERSIGN_KEYS) is missing: the folder with the keys of that database")?;
+            let folder = self.keys.as_ref().ok_or(
+                "--keys (or COUNTERSIGN_KEYS) is missing: the folder with the keys of that database",
+            )?;
             return Ok((url.clone(), keys::load(folder)?, None));
         }
         let data = data_folder(self.data.as_deref())?;
