@@ -1,5 +1,7 @@
 //! The whole journey: received, de-identified, assessed, explained, queued, claimed, signed, released, read back.
 
+use store::Door;
+
 use super::helpers::{Options, PASSWORD, Report, TestApp, ehr, hidden, model};
 
 #[test]
@@ -98,6 +100,21 @@ fn an_explanation_is_pinned_in_the_log_and_a_document_once_it_is_signed() {
         "{facts}"
     );
     assert_eq!(facts["samples"], 96);
+    // What comes back from the database is what the log pinned, to the last bit of every number.
+    let pinned = app.store(async {
+        let mut tx = app.app.begin(Door::Work).await.expect("a transaction");
+        let id = report.parse().expect("an id");
+        let case = tx.case(app.app.tenant, id).await.expect("readable");
+        let case = case.expect("the case").case();
+        let said = tx.said(&case).await.expect("readable").expect("assessed");
+        let (note, _) = tx
+            .deidentified_note(&case)
+            .await
+            .expect("readable")
+            .expect("scrubbed");
+        records::outcome_digest(&said, note.digest()).map(|digest| digest.to_string())
+    });
+    assert_eq!(pinned, Some(word("outcome")));
 
     let mut physician = app.sign_in("physician");
     let document = format!("/cases/{report}/report");

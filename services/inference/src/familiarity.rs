@@ -85,7 +85,10 @@ impl Cloud {
         {
             return Err(WeightsError::Shape(DIRECTIONS.to_owned()));
         }
-        let directions = orthonormal(stored.dequantize(), width);
+        let mut rows: Vec<f64> = stored.dequantize().into_iter().map(f64::from).collect();
+        orthonormal(&mut rows, width);
+        #[expect(clippy::cast_possible_truncation, reason = "kept in the weights' precision")]
+        let directions: Vec<f32> = rows.into_iter().map(|value| value as f32).collect();
         let offsets = directions
             .chunks_exact(width)
             .map(|direction| dot(direction, &mean))
@@ -216,27 +219,26 @@ impl Familiarity {
     }
 }
 
-/// Rows of `width` values made orthonormal, from the first to the last (Gram and Schmidt, each row against those before it
+/// Makes rows of `width` values orthonormal, from the first to the last (Gram and Schmidt, each row against those before it
 /// as they have become). A row that the others already span becomes zeros, and counts for nothing.
-fn orthonormal(mut rows: Vec<f32>, width: usize) -> Vec<f32> {
-    for at in 0..rows.len() / width {
+pub fn orthonormal(rows: &mut [f64], width: usize) {
+    for at in 0..rows.len() / width.max(1) {
         let (before, rest) = rows.split_at_mut(at * width);
         let row = &mut rest[..width];
         // Twice is enough for the rounding of the first time (Giraud et al. 2005, Numer Math 101).
         for _ in 0..2 {
             for other in before.chunks_exact(width) {
-                let common: f32 = other.iter().zip(&*row).map(|(a, b)| a * b).sum();
+                let common: f64 = other.iter().zip(&*row).map(|(a, b)| a * b).sum();
                 for (value, other) in row.iter_mut().zip(other) {
                     *value -= common * other;
                 }
             }
-            let norm = row.iter().map(|value| value * value).sum::<f32>().sqrt();
+            let norm = row.iter().map(|value| value * value).sum::<f64>().sqrt();
             for value in &mut *row {
-                *value = if norm > 1e-6 { *value / norm } else { 0.0 };
+                *value = if norm > 1e-9 { *value / norm } else { 0.0 };
             }
         }
     }
-    rows
 }
 
 /// The product of two vectors.
@@ -365,7 +367,8 @@ mod tests {
 
     #[test]
     fn rows_become_orthonormal_and_what_they_span_twice_becomes_nothing() {
-        let rows = orthonormal(vec![2.0, 0.0, 0.0, 1.0, 1.0, 0.0, 3.0, -1.0, 0.0], 3);
+        let mut rows = [2.0, 0.0, 0.0, 1.0, 1.0, 0.0, 3.0, -1.0, 0.0];
+        orthonormal(&mut rows, 3);
         let wanted = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0];
         assert!(
             rows.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-5),

@@ -58,7 +58,7 @@ pub use card::{
 };
 pub use config::{Activation, Config, ConfigError};
 pub use engine::{AssessError, Busy, Engine, EngineOptions, seed};
-pub use familiarity::{Cloud, Familiarity};
+pub use familiarity::{Cloud, Familiarity, orthonormal};
 pub use isotonic::{Isotonic, NotIsotonic};
 pub use kernels::Kernel;
 pub use labels::{AbnormalPoint, FindingLabel, LabelSet, LabelSetError, OperatingPoint, SupportingLabel};

@@ -4,7 +4,7 @@
 //! the statistics and the rest is measured (cross-validation, Stone 1974, J R Stat Soc B 36(2)). The statistics that are packed
 //! are those of all.
 
-use inference::{Cloud, Familiarity, Int8Matrix, WeightsError};
+use inference::{Cloud, Familiarity, Int8Matrix, WeightsError, orthonormal};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -19,8 +19,11 @@ use crate::slice;
 const DIRECTIONS: usize = 64;
 /// Parts of the texts, each measured by the others.
 const FOLDS: usize = 5;
-/// Part of the reports of the training's own kind that is found unlike them.
+/// Part of the reports of the training's own kind that lie beyond the distance which the limit is made from.
 const FLAGGED: f64 = 0.01;
+/// The limit, as a multiple of that distance: another hospital's reports of the same kind have headings and turns of phrase of
+/// their own, and must not all be refused (docs/models.md has what each costs).
+const MARGIN: f64 = 1.2;
 /// Steps of the search for the directions; the variances are measured afterwards, so that it need not end.
 const STEPS: usize = 20;
 
@@ -65,7 +68,7 @@ pub(crate) fn fit(
                 .map(|text| (text.distance(&others), text.copies)),
         );
     }
-    Ok((familiarity(&all)?, limit(judged)))
+    Ok((familiarity(&all)?, (MARGIN * limit(judged)).min(f64::MAX)))
 }
 
 /// The least distance with at most [`FLAGGED`] of the reports beyond it, given each text's distance and copies.
@@ -188,26 +191,6 @@ fn principal(covariance: &[f64], width: usize, directions: usize) -> Vec<f64> {
     rows
 }
 
-/// Rows made orthonormal, from the first to the last; one that the others span becomes zeros.
-fn orthonormal(rows: &mut [f64], width: usize) {
-    for at in 0..rows.len() / width {
-        let (before, rest) = rows.split_at_mut(at * width);
-        let row = &mut rest[..width];
-        for _ in 0..2 {
-            for other in before.chunks_exact(width) {
-                let common: f64 = other.iter().zip(&*row).map(|(a, b)| a * b).sum();
-                for (value, other) in row.iter_mut().zip(other) {
-                    *value -= common * other;
-                }
-            }
-            let norm = row.iter().map(|value| value * value).sum::<f64>().sqrt();
-            for value in &mut *row {
-                *value = if norm > 1e-12 { *value / norm } else { 0.0 };
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,13 +230,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         testing::write_base(folder.path())?;
         let base = Base::open(folder.path(), None)?;
-        let options = Options {
-            held_out: 0.3,
-            least_notes: 5,
-            window: 16,
-            overlap: 4,
-            ..Options::default()
-        };
+        let options = testing::options();
         let corpus = Corpus::new(&testing::notes(), &base, &options)?;
         let model = Model::new(&base, corpus.outputs(), &options, &mut StdRng::seed_from_u64(1))?;
         let (known, limit) = fit(&model, &corpus, &options)?;

@@ -221,19 +221,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         testing::write_base(folder.path())?;
         let base = Base::open(folder.path(), None)?;
-        let options = Options {
-            epochs: 12,
-            batch_tokens: 64,
-            rank: 2,
-            learning_rate: 1e-2,
-            head_learning_rate: 2e-2,
-            dropout: 0.0,
-            held_out: 0.3,
-            least_notes: 5,
-            window: 16,
-            overlap: 4,
-            ..Options::default()
-        };
+        let options = testing::quick();
         let notes = testing::notes();
         let corpus = Corpus::new(&notes, &base, &options)?;
         let mut losses = Vec::new();
@@ -293,16 +281,8 @@ mod tests {
         let base = Base::open(folder.path(), None)?;
         let options = Options {
             full: true,
-            epochs: 12,
-            batch_tokens: 64,
             learning_rate: 3e-3,
-            head_learning_rate: 2e-2,
-            dropout: 0.0,
-            held_out: 0.3,
-            least_notes: 5,
-            window: 16,
-            overlap: 4,
-            ..Options::default()
+            ..testing::quick()
         };
         let notes = testing::notes();
         let corpus = Corpus::new(&notes, &base, &options)?;
@@ -356,13 +336,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         testing::write_base(folder.path())?;
         let base = Base::open(folder.path(), None)?;
-        let good = Options {
-            held_out: 0.3,
-            least_notes: 5,
-            window: 16,
-            overlap: 4,
-            ..Options::default()
-        };
+        let good = testing::options();
         let corpus = Corpus::new(&testing::notes(), &base, &good)?;
         for bad in [
             Options {

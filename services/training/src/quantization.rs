@@ -166,16 +166,7 @@ mod tests {
         let base = Base::open(folder.path(), None)?;
         let options = Options {
             epochs: 8,
-            batch_tokens: 64,
-            rank: 2,
-            learning_rate: 1e-2,
-            head_learning_rate: 2e-2,
-            dropout: 0.0,
-            held_out: 0.3,
-            least_notes: 5,
-            window: 16,
-            overlap: 4,
-            ..Options::default()
+            ..testing::quick()
         };
         let corpus = Corpus::new(&testing::notes(), &base, &options)?;
         let trained = train(&base, &corpus, &options, |_| ())?;

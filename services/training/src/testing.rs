@@ -10,6 +10,7 @@ use rand::{RngExt, SeedableRng};
 use safetensors::{Dtype, serialize, tensor::TensorView};
 
 use crate::corpus::LabelledNote;
+use crate::options::Options;
 use crate::slice;
 
 /// Words of the tiny tokenizer, after the special tokens.
@@ -17,6 +18,30 @@ const WORDS: [&str; 14] = [
     "no", "heart", "is", "large", "clear", "lungs", "are", "nodule", "seen", "small", "effusion", "left",
     "right", ".",
 ];
+
+/// Settings for the tiny base and its few notes.
+pub(crate) fn options() -> Options {
+    Options {
+        held_out: 0.3,
+        least_notes: 5,
+        window: 16,
+        overlap: 4,
+        ..Options::default()
+    }
+}
+
+/// The same, quick to learn all of them by heart.
+pub(crate) fn quick() -> Options {
+    Options {
+        epochs: 12,
+        batch_tokens: 64,
+        rank: 2,
+        learning_rate: 1e-2,
+        head_learning_rate: 2e-2,
+        dropout: 0.0,
+        ..options()
+    }
+}
 
 /// Values in ±1 from a seed.
 pub(crate) fn values(count: usize, seed: u64) -> Vec<f32> {

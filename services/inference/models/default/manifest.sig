@@ -1,4 +1,4 @@
 countersign-model/1
-manifest.json sha256 e8ae7d43206025fd687abf64a67894780a282f35adea4b33cf2740c425cc60b1
+manifest.json sha256 f45bbea9927c090e098f3acf110b5f7de3b29cc7cad7c637cac29fe71dc9bdfa
 
-— countersign/models L/8lRKfMsNEpV7Oe+I5t6ZpTlwfPa+V+DdypSUMCs3tvWAVSjTsmLvUD4xYHX+lKdcxuJlfQPfJh4oetlZwkIpiZwwM=
+— countersign/models L/8lRGvpduqMDT4tmD5A3ibOhq1eSdnFBKTo1CyVKtebDlVBGdLHeuoznC9SScYsTI4+Zj/HBHSjSzbsg7jHNYsMAw0=

@@ -230,6 +230,23 @@ fn parts_that_do_not_fit_are_refused() {
     assert!(matches!(refused, Err(LoadError::Config(_))));
 }
 
+#[test]
+fn an_explanation_is_drawn_by_its_case_and_comes_out_again() {
+    let note = note(ABNORMAL);
+    let of = |case: &[u8]| match DEFAULT.assess_with(&note, case, Urgency::default()) {
+        Ok(Outcome::Assessed(assessment)) => assessment,
+        other => panic!("{other:?}"),
+    };
+    let (one, again, other) = (of(b"one"), of(b"one"), of(b"other"));
+    assert_eq!(
+        one.explanation.seed,
+        seed(b"one", note.digest(), DEFAULT.digest())
+    );
+    assert_eq!(one, again);
+    assert_ne!(one.explanation.seed, other.explanation.seed);
+    assert_eq!(one.abnormal, other.abnormal);
+}
+
 /// Statistics around nothing, wide enough for whatever the tiny model says.
 fn known(parts: &mut Tiny, limit: f64) {
     let cloud = |spread: f32| {

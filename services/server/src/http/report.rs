@@ -14,7 +14,8 @@ use crate::{
     pages::STYLE,
     view::{
         case::{banner, signed_view},
-        report::{Reported, made, report_page},
+        report::{Reported, report_page},
+        words,
     },
 };
 
@@ -56,10 +57,10 @@ pub async fn show(portal: Portal, report: web::Path<String>) -> Result<HttpRespo
     let page = report_page(Reported {
         title: "Explanation of a suggestion",
         subtitle: format!(
-            "Case {}, version {} of the report; {}",
+            "Case {}, version {} of the report; made {}",
             at.report,
             at.version.get(),
-            made(app.clock.now())
+            words::moment(app.clock.now())
         ),
         warning: None,
         patient: Some(banner(&note)),

@@ -5,7 +5,7 @@ use inference::{Frequency, ModelCard};
 
 use crate::{
     pages::{PatientBanner, ReportPage, STYLE, SignedView},
-    view::{evidence, words},
+    view::evidence,
 };
 
 /// Notes of the evaluation set that a frequency is taken from, at least.
@@ -101,12 +101,6 @@ fn frequency(found: Frequency) -> String {
         low * 100.0,
         high * 100.0
     )
-}
-
-/// When a document was made, for its subtitle.
-#[must_use]
-pub fn made(at: time::OffsetDateTime) -> String {
-    format!("made {}", words::moment(at))
 }
 
 #[cfg(test)]
