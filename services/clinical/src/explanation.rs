@@ -14,7 +14,7 @@ pub struct Span {
     pub end: u32,
 }
 
-/// One phrase with its weight in the local linear model, in log-odds of abnormal.
+/// One phrase, be it a single word, with its weight in the local linear model, in log-odds of abnormal.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Phrase {
@@ -57,7 +57,8 @@ pub enum Unreliable {
     PoorFit,
     /// The classifier's score hardly moves, whichever phrases are taken away.
     Flat,
-    /// Fewer than three phrases have a weight that is certain, or no settled gap parts those shown from the others.
+    /// Fewer than three phrases have a weight that is certain; in explanations made before the search for words, also: no
+    /// settled gap parts those shown from the others.
     Unsettled,
 }
 
@@ -68,8 +69,8 @@ impl Unreliable {
         match self {
             Self::TooFewPhrases => "the note is too short to explain",
             Self::PoorFit => "a simple model of the classifier does not fit near this note",
-            Self::Flat => "no single phrase moves the score",
-            Self::Unsettled => "too few phrases stand out from chance",
+            Self::Flat => "no word moves the score",
+            Self::Unsettled => "too few words stand out from chance",
         }
     }
 }
@@ -110,7 +111,7 @@ pub struct Explanation {
     pub seed: u64,
     /// The part of the note that was explained: for a long note, the window that decided.
     pub window: Span,
-    /// Confidence that every phrase shown has a larger weight than every phrase left out, over the draw of the masks.
+    /// Confidence that another draw of the masks would show the same: the least over the phrases shown and left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stability: Option<f64>,
     /// Which of the phrases shown turn the suggestion when they are taken away; `None` if taking away all does not.

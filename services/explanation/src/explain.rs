@@ -1,14 +1,13 @@
-//! The whole of it: phrases, masks, scores, weights, verdict.
+//! The whole of it: words, the search among them, their neighbourhood, weights, verdict.
 
 use std::collections::{HashMap, HashSet};
 
 use clinical::{Counterfactual, Explanation, Impression, Probability, Span};
 
 use crate::local::Local;
-use crate::mask::{self, Mask};
-use crate::phrase::{self, Unit};
 use crate::random::SplitMix64;
-use crate::screen;
+use crate::search::{Limits, search};
+use crate::word::{self, Word};
 
 /// Least held-out R² at which phrases are shown. LIME names no floor; below 0.3 the linear model leaves more than two
 /// thirds of the movement of the score near this note unexplained, and its weights would be a story.
@@ -18,8 +17,8 @@ pub const MIN_R2: f64 = 0.3;
 /// probability: of a score near certainty the phrases that hold it there are worth showing, though none alone moves it.
 pub const MIN_SPREAD: f64 = 0.1;
 
-/// Least absolute weight that is shown, in log-odds: a smaller one would print as zero.
-pub const MIN_WEIGHT: f64 = 0.1;
+/// Least absolute weight that is shown, in log-odds: a twentieth more or less in the odds.
+pub const MIN_WEIGHT: f64 = 0.05;
 
 /// Probabilities nearer to 0 or 1 than this count as this near: the log-odds of a certain score are infinite.
 const CERTAIN: f64 = 1e-6;
@@ -31,21 +30,21 @@ pub(crate) fn log_odds(probability: f64) -> f64 {
     (p / (1.0 - p)).ln()
 }
 
-/// Shown phrases that a counterfactual may take away.
-const COUNTERFACTUAL: usize = 6;
+/// Words shown at most, whatever the budget allows: each doubles the neighbourhood.
+const SHOWN: usize = 8;
 
 /// How much an explanation may cost and show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Texts scored at most before the verdict; no note takes more than 400 or so, and most settle with fewer. The
-    /// counterfactual adds at most 11.
+    /// Texts scored at most before the verdict: three quarters of them for the search, the rest for the weights. Few reports
+    /// take more than 250. The counterfactual adds at most 11.
     pub samples: u32,
-    /// Phrases shown at most.
+    /// Words shown at most.
     pub phrases: u32,
 }
 
 impl Default for Budget {
-    /// At most 512 texts, 6 phrases shown.
+    /// At most 512 texts, 6 words shown.
     fn default() -> Self {
         Self {
             samples: 512,
@@ -103,9 +102,9 @@ pub fn explain<E>(
 
 /// Explains `scorer` near the part of `text` inside `window`.
 ///
-/// `scorer` is given texts (the window itself first, then, in several calls, the window with phrases taken away, never
+/// `scorer` is given texts (the window itself first, then, in several calls, the window with words taken away, never
 /// with all of them taken away) and returns for each, in order, the probability in [0, 1] of *abnormal*. Weights are in
-/// its log-odds whatever the target says: above zero a phrase speaks for abnormal, below zero for normal. Spans are byte
+/// its log-odds whatever the target says: above zero a word speaks for abnormal, below zero for normal. Spans are byte
 /// ranges in `text`. `target` is what was suggested and the probability at which the suggestion turns, for the
 /// counterfactual. No text is scored twice.
 ///
@@ -129,7 +128,7 @@ pub fn explain_at<E>(
             end: window.end,
             len: text.len(),
         })?;
-    let units = phrase::units(read);
+    let words = word::words(read);
     let mut asked = Asked {
         scorer,
         known: HashMap::new(),
@@ -139,14 +138,22 @@ pub fn explain_at<E>(
     let probability = Probability::new(score).map_err(|_| ExplainError::NotAProbability { index: 0 })?;
     let note = Note {
         read,
-        units: &units,
+        words: &words,
         score,
     };
-    let mut random = SplitMix64(seed);
-    let candidates = screen::candidates(&note, budget, &mut random, &mut asked)?;
-    let mut local = Local::new(candidates, score);
-    local.run(&note, budget, &mut random, &mut asked)?;
-    let (basis, stability) = local.verdict(&units, window.start, budget);
+    let samples = budget.samples as usize;
+    let limits = Limits {
+        texts: samples / 4 * 3,
+        // One always stays: a classifier need not answer for a text without words.
+        words: (budget.phrases as usize)
+            .min(SHOWN)
+            .min(words.len().saturating_sub(1)),
+        threshold: log_odds(target.1),
+    };
+    let found = search(&note, limits, &mut asked)?;
+    let left = (samples + 1).saturating_sub(asked.count());
+    let local = Local::new(&note, found, left, &mut SplitMix64(seed), &mut asked)?;
+    let (basis, stability) = local.verdict(&note, window.start);
     let mut explanation = Explanation {
         target: target.0,
         basis,
@@ -159,29 +166,29 @@ pub fn explain_at<E>(
         stability,
         counterfactual: None,
     };
-    explanation.counterfactual = counterfactual(read, &units, &explanation, target.1, &mut asked)?;
+    explanation.counterfactual = counterfactual(&note, &explanation, target.1, &mut asked)?;
     explanation.calls = u32::try_from(asked.known.len()).unwrap_or(u32::MAX);
     Ok(explanation)
 }
 
-/// A text that is explained: its phrases, and its probability as it stands.
+/// A text that is explained: its words, and its probability as it stands.
 pub(crate) struct Note<'a> {
     pub read: &'a str,
-    pub units: &'a [Unit],
+    pub words: &'a [Word],
     pub score: f64,
 }
 
 impl Note<'_> {
-    /// The text that keeps these phrases.
-    pub(crate) fn keeping(&self, kept: &[bool]) -> String {
-        mask::apply(self.read, self.units, &Mask::of(kept))
+    /// The text without these words.
+    pub(crate) fn without(&self, away: impl IntoIterator<Item = usize>) -> String {
+        word::without(self.read, away.into_iter().map(|at| self.words[at]))
     }
 }
 
 /// The scorer, and what it has said.
 pub(crate) struct Asked<S> {
-    scorer: S,
-    known: HashMap<String, f64>,
+    pub scorer: S,
+    pub known: HashMap<String, f64>,
 }
 
 impl<S> Asked<S> {
@@ -212,11 +219,10 @@ impl<S> Asked<S> {
     }
 }
 
-/// The smallest set found of shown phrases without which the score lies on the other side of `threshold`: those that
+/// The smallest set found of shown words without which the score lies on the other side of `threshold`: those that
 /// speak for the suggestion, the strongest first, until it turns; then each that is not needed is put back.
 fn counterfactual<E, S>(
-    read: &str,
-    units: &[Unit],
+    note: &Note<'_>,
     explanation: &Explanation,
     threshold: f64,
     asked: &mut Asked<S>,
@@ -227,10 +233,10 @@ where
     let abnormal = explanation.score.get() >= threshold;
     let offset = explanation.window.start;
     let without = |away: &[Span]| {
-        let gone = |unit: &Unit| away.iter().any(|span| span.start == offset + unit.start);
-        let kept: Vec<bool> = units.iter().map(|unit| !gone(unit)).collect();
-        kept.contains(&true)
-            .then(|| mask::apply(read, units, &Mask::of(&kept)))
+        let gone = |word: &Word| away.iter().any(|span| span.start == offset + word.start);
+        let words = note.words.iter().copied();
+        Some(word::without(note.read, words.filter(gone)))
+            .filter(|text| text.chars().any(char::is_alphanumeric))
     };
     let mut turned = |away: &[Span]| -> Result<Option<f64>, ExplainError<E>> {
         let Some(text) = without(away) else {
@@ -245,7 +251,6 @@ where
     let supporting: Vec<Span> = explanation
         .phrases()
         .filter(|phrase| (phrase.weight > 0.0) == abnormal)
-        .take(COUNTERFACTUAL)
         .map(|phrase| phrase.span)
         .collect();
     for count in 1..=supporting.len() {

@@ -1,11 +1,10 @@
-//! Explanations over any scoring function: take phrases away, score what is left, and show the phrases whose effect on
-//! the score is certain, or say that there are none. No model, no I/O, no clock: the same text, seed and scorer give
-//! the same answer.
+//! Explanations over any scoring function: take words away, score what is left, and show the words whose effect on the score
+//! is certain, or say that there are none. No model, no I/O, no clock: the same text, seed and scorer give the same answer.
 //!
-//! [`explain_at`] is the verified mode: phrases as units, a neighbourhood of the note that is small enough to be drawn nearly
-//! as a whole, the line through its log-odds with an interval for each weight, and sampling that stops when a cut between
-//! shown and not shown is settled (after S-LIME, Zhou, Hooker and Wang, KDD 2021, arXiv:2106.07875). [`lime()`] is the reference method
-//! of Ribeiro, Singh and Guestrin (KDD 2016, arXiv:1602.04938), for comparison.
+//! [`explain_at`] is the verified mode: a search for the words that move the suggestion most when they are gone together, then
+//! their neighbourhood, every combination of them, of which a seed draws what is scored, and the line through its log-odds with
+//! an interval for each weight. [`lime()`] is the reference method of Ribeiro, Singh and Guestrin (KDD 2016, arXiv:1602.04938),
+//! for comparison.
 //!
 //! ```
 //! use clinical::{Impression, Span};
@@ -19,32 +18,43 @@
 //!     Ok(texts.iter().map(|t| 1.0 / (1.0 + (1.2 - odds(t)).exp())).collect())
 //! };
 //! let explanation = explain(text, window, Impression::Abnormal, Budget::default(), 7, scorer)?;
-//! let strongest = explanation.phrases().next().ok_or("no phrase")?;
+//! let strongest = explanation.phrases().next().ok_or("no word")?;
 //! let shown = &text[strongest.span.start as usize..strongest.span.end as usize];
-//! assert_eq!(shown, "Large left pleural effusion");
+//! assert_eq!(shown, "effusion");
 //! assert!(strongest.weight > 2.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod design;
 mod explain;
 mod lime;
 mod local;
-mod mask;
 mod moments;
 mod neighbourhood;
 mod phrase;
 mod random;
-mod screen;
+mod search;
 mod settle;
 mod surface;
+mod word;
 
 pub use explain::{Budget, ExplainError, MIN_R2, MIN_SPREAD, MIN_WEIGHT, explain, explain_at};
 pub use lime::{Lime, LimeFeature, LimeOptions, Words, lime};
 pub use phrase::MAX_PHRASES;
 pub use settle::{FEWEST, INTERVAL};
 
-/// The phrases that a text is cut into, in bytes: the units of [`explain_at`].
+/// The words of a text that [`explain_at`] may take away, in bytes: all but articles, auxiliaries and pronouns.
+#[must_use]
+pub fn words(text: &str) -> Vec<clinical::Span> {
+    word::words(text)
+        .iter()
+        .map(|word| clinical::Span {
+            start: word.start,
+            end: word.end,
+        })
+        .collect()
+}
+
+/// The phrases that a text is cut into, in bytes: what a shown word is read in.
 #[must_use]
 pub fn phrases(text: &str) -> Vec<clinical::Span> {
     phrase::units(text)

@@ -1,16 +1,13 @@
-//! The neighbourhood of the note: combinations of the candidates, what the classifier says of them, and the verdict.
+//! The neighbourhood of the note: combinations of the words found, what the classifier says of them, and the verdict.
 
 use clinical::{Basis, Interval, Phrase, Span, Unreliable};
 
-use crate::explain::{Asked, Budget, ExplainError, MIN_R2, MIN_SPREAD, MIN_WEIGHT, Note, log_odds};
-use crate::neighbourhood::{neighbourhood, spare};
-use crate::phrase::Unit;
+use crate::explain::{Asked, ExplainError, MIN_R2, MIN_SPREAD, Note, log_odds};
+use crate::neighbourhood::neighbourhood;
 use crate::random::SplitMix64;
-use crate::settle::{self, Cut, INTERVAL};
+use crate::search::Found;
+use crate::settle::{self, INTERVAL};
 use crate::surface::{self, Weights};
-
-/// Texts after which a look may find the cut settled; the last is at the end.
-const LOOKS: [usize; 2] = [96, 192];
 
 /// Parts that the texts are cut into to measure the fit: each is predicted by the line fitted to the others.
 const FOLDS: usize = 5;
@@ -18,82 +15,55 @@ const FOLDS: usize = 5;
 /// Of fewer texts than this, each is a part of its own.
 const WHOLE: usize = 64;
 
-/// What is known of the neighbourhood so far; masks are over the candidates, all other phrases stay.
+/// What is known of the neighbourhood; masks are over the words found, all others stay.
 pub(crate) struct Local {
-    candidates: Vec<usize>,
+    found: Found,
     masks: Vec<Vec<bool>>,
     log_odds: Vec<f64>,
     correlations: Vec<f64>,
     weights: Option<Weights>,
-    cut: Option<Cut>,
 }
 
 impl Local {
-    pub(crate) fn new(candidates: Vec<usize>, score: f64) -> Self {
-        Self {
-            masks: vec![vec![true; candidates.len()]],
-            candidates,
-            log_odds: vec![log_odds(score)],
-            correlations: Vec::new(),
-            weights: None,
-            cut: None,
-        }
-    }
-
-    /// Draws, scores and fits until the cut is settled, the population is drawn, or the budget ends.
-    pub(crate) fn run<E, S>(
-        &mut self,
+    /// Draws the neighbourhood of the words found, scores at most `most` of its texts, and fits the line.
+    pub(crate) fn new<E, S>(
         note: &Note<'_>,
-        budget: Budget,
+        found: Found,
+        most: usize,
         random: &mut SplitMix64,
         asked: &mut Asked<S>,
-    ) -> Result<(), ExplainError<E>>
+    ) -> Result<Self, ExplainError<E>>
     where
         S: FnMut(&[String]) -> Result<Vec<f64>, E>,
     {
-        let population = neighbourhood(self.candidates.len(), random);
-        let most = population.len() - spare(population.len());
-        let most = most.min((budget.samples as usize).saturating_sub(asked.count()));
-        let (mut from, ends) = (0, LOOKS.into_iter().chain([most]));
-        for end in ends.filter(|&end| end <= most) {
-            let look = &population[from..end];
-            from = end;
-            if look.is_empty() {
-                break;
-            }
-            let texts: Vec<String> = look
-                .iter()
-                .map(|kept| note.keeping(&self.all(kept, note.units.len())))
-                .collect();
-            let scores = asked.scores(&texts)?;
-            self.masks.extend_from_slice(look);
-            self.log_odds.extend(scores.into_iter().map(log_odds));
-            self.correlations = surface::correlations(&self.masks, &self.log_odds);
-            let weights = surface::weights(
-                &self.masks,
-                &self.log_odds,
-                &self.correlations,
-                &population[end..],
-            );
-            self.cut = settle::cut(&weights, budget.phrases as usize, MIN_WEIGHT);
-            self.weights = Some(weights);
-            if self.cut.as_ref().is_some_and(|cut| cut.settled) {
-                break;
-            }
+        let near = neighbourhood(found.words.len(), most, random);
+        let texts: Vec<String> = near
+            .drawn
+            .iter()
+            .map(|kept| {
+                let away = found.words.iter().zip(kept).filter(|(_, kept)| !**kept);
+                note.without(away.map(|(&word, _)| word))
+            })
+            .collect();
+        let scores = asked.scores(&texts)?;
+        let mut local = Self {
+            masks: vec![vec![true; found.words.len()]],
+            log_odds: vec![log_odds(note.score)],
+            found,
+            correlations: Vec::new(),
+            weights: None,
+        };
+        if !texts.is_empty() {
+            local.masks.extend(near.drawn);
+            local.log_odds.extend(scores.into_iter().map(log_odds));
+            local.correlations = surface::correlations(&local.masks, &local.log_odds);
+            let weights = surface::weights(&local.masks, &local.log_odds, &local.correlations, &near.rest);
+            local.weights = Some(weights);
         }
-        Ok(())
+        Ok(local)
     }
 
-    /// A mask over all phrases from one over the candidates.
-    fn all(&self, kept: &[bool], units: usize) -> Vec<bool> {
-        let mut all = vec![true; units];
-        for (&at, &kept) in self.candidates.iter().zip(kept) {
-            all[at] = kept;
-        }
-        all
-    }
-
-    /// The line's value with every candidate away.
+    /// The line's value with every word found away.
     pub(crate) fn base(&self) -> f64 {
         self.weights
             .as_ref()
@@ -143,10 +113,10 @@ impl Local {
         (self.log_odds.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / count).sqrt()
     }
 
-    /// The phrases to show and the confidence in the choice, or the reason why none may be shown.
-    pub(crate) fn verdict(&self, units: &[Unit], offset: u32, budget: Budget) -> (Basis, Option<f64>) {
+    /// The words to show and the confidence in the choice, or the reason why none may be shown.
+    pub(crate) fn verdict(&self, note: &Note<'_>, offset: u32) -> (Basis, Option<f64>) {
         let unreliable = |reason| (Basis::Unreliable(reason), None);
-        if units.len() < 2 {
+        if note.words.len() < 2 {
             return unreliable(Unreliable::TooFewPhrases);
         }
         let Some(weights) = self.weights.as_ref().filter(|_| self.spread() >= MIN_SPREAD) else {
@@ -155,15 +125,15 @@ impl Local {
         if self.held_out() < MIN_R2 {
             return unreliable(Unreliable::PoorFit);
         }
-        let Some(cut) = self.cut.as_ref().filter(|cut| cut.holds() && budget.phrases > 0) else {
+        let Some((shown, confidence)) = settle::verified(weights, self.found.show) else {
             return unreliable(Unreliable::Unsettled);
         };
-        let mut shown = cut.shown.iter().map(|&at| {
-            let unit = units[self.candidates[at]];
+        let mut shown = shown.into_iter().map(|at| {
+            let word = note.words[self.found.words[at]];
             Phrase {
                 span: Span {
-                    start: offset + unit.start,
-                    end: offset + unit.end,
+                    start: offset + word.start,
+                    end: offset + word.end,
                 },
                 weight: weights.effects[at],
                 interval: Some(Interval {
@@ -178,7 +148,7 @@ impl Local {
                     first,
                     rest: shown.collect(),
                 },
-                Some(settle::normal(cut.score)),
+                Some(confidence),
             ),
             None => unreliable(Unreliable::Unsettled),
         }

@@ -1,6 +1,6 @@
-//! The units that are taken away: phrases, as a reader would cut them.
+//! Phrases, as a reader would cut a text: what a shown word is read in, and what a long text is screened by.
 
-/// Most units that one text is cut into; in longer texts neighbours are joined, so that the fit stays small.
+/// Most phrases that one text is cut into; in longer texts neighbours are joined.
 pub const MAX_PHRASES: usize = 256;
 
 /// Words a run may have before it is cut at function words.
@@ -17,15 +17,13 @@ const OPENERS: [&str; 32] = [
     "which", "while", "with", "without",
 ];
 
-/// One phrase: byte ranges in the text that was cut.
+/// One phrase: byte range in the text that was cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unit {
     /// First byte of the first word.
     pub start: u32,
     /// One past the last byte of the last word.
     pub end: u32,
-    /// One past the punctuation and white space behind it: where the next unit starts, or the text ends.
-    pub next: u32,
 }
 
 /// A run of characters without white space and without a cut, and whether a cut follows it.
@@ -39,7 +37,7 @@ struct Word {
 pub(crate) fn units(text: &str) -> Vec<Unit> {
     let mut runs: Vec<(usize, usize)> = Vec::new();
     let mut run: Vec<(usize, usize)> = Vec::new();
-    for word in words(text) {
+    for word in cut_words(text) {
         run.push((word.start, word.end));
         if word.cut_after {
             pieces(text, &run, &mut runs);
@@ -48,7 +46,12 @@ pub(crate) fn units(text: &str) -> Vec<Unit> {
     }
     pieces(text, &run, &mut runs);
     runs.retain(|&(start, end)| text[start..end].chars().any(char::is_alphanumeric));
-    joined(&runs, text.len())
+    joined(&runs)
+}
+
+/// The runs of characters between white space and cuts, in bytes.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = (usize, usize)> {
+    cut_words(text).into_iter().map(|word| (word.start, word.end))
 }
 
 /// Splits a run without punctuation where a reader would breathe.
@@ -78,30 +81,24 @@ fn is_opener(word: &str) -> bool {
     word.len() <= 8 && OPENERS.binary_search(&word.to_ascii_lowercase().as_str()).is_ok()
 }
 
-/// Joins neighbours until no more than [`MAX_PHRASES`] are left, and says where each unit's share of the text ends.
-fn joined(runs: &[(usize, usize)], len: usize) -> Vec<Unit> {
+/// Joins neighbours until no more than [`MAX_PHRASES`] are left.
+fn joined(runs: &[(usize, usize)]) -> Vec<Unit> {
     let width = runs.len().div_ceil(MAX_PHRASES).max(1);
     // Cast safety: notes are bounded far below 4 GiB at the door; beyond that offsets saturate and the caller's slice
     // by `get` fails instead of showing a wrong phrase.
     let at = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX);
-    let groups: Vec<(usize, usize)> = runs
-        .chunks(width)
-        .filter_map(|group| Some((group.first()?.0, group.last()?.1)))
-        .collect();
-    let nexts = groups.iter().skip(1).map(|group| group.0).chain([len]);
-    groups
-        .iter()
-        .zip(nexts)
-        .map(|(&(start, end), next)| Unit {
-            start: at(start),
-            end: at(end),
-            next: at(next),
+    runs.chunks(width)
+        .filter_map(|group| {
+            Some(Unit {
+                start: at(group.first()?.0),
+                end: at(group.last()?.1),
+            })
         })
         .collect()
 }
 
 /// The words of a text, with the cuts between them.
-fn words(text: &str) -> Vec<Word> {
+fn cut_words(text: &str) -> Vec<Word> {
     let mut words: Vec<Word> = Vec::new();
     let mut open: Option<usize> = None;
     let mut before = ' ';
@@ -147,13 +144,6 @@ fn is_cut(before: char, c: char, after: char) -> bool {
         }
         _ => false,
     }
-}
-
-/// Whether a separator ends a sentence.
-pub(crate) fn ends_sentence(separator: &str) -> bool {
-    separator
-        .chars()
-        .any(|c| matches!(c, '.' | '!' | '?' | '。' | '！' | '？' | '؟' | '।' | '\n'))
 }
 
 #[cfg(test)]
@@ -226,11 +216,10 @@ mod tests {
             let units = units(&text);
             let mut from = 0;
             for unit in &units {
-                prop_assert!(from <= unit.start && unit.start < unit.end && unit.end <= unit.next);
-                prop_assert!(text.get(unit.start as usize..unit.next as usize).is_some());
-                from = unit.next;
+                prop_assert!(from <= unit.start && unit.start < unit.end);
+                prop_assert!(text.get(unit.start as usize..unit.end as usize).is_some());
+                from = unit.end;
             }
-            prop_assert!(units.last().is_none_or(|unit| unit.next as usize == text.len()));
         }
     }
 }

@@ -1,79 +1,31 @@
-//! Where the shown phrases end: a cut at a gap that the masks settle.
+//! Which of the words found may be shown.
 
+use crate::explain::MIN_WEIGHT;
 use crate::surface::Weights;
 
-/// Fewest phrases that make a reliable explanation.
+/// Fewest words that make a reliable explanation.
 pub const FEWEST: usize = 3;
 
 /// Half-width of an interval in standard deviations: 99 % of a normal distribution.
 pub const INTERVAL: f64 = 2.576;
 
-/// Standard errors by which the chosen gap must exceed zero before sampling may stop. Far more than a test would ask: a set
-/// that is the same for every seed is worth some texts, and so many deviations leave no near tie.
-const GAP: f64 = 8.0;
-
-/// Standard errors by which it must exceed every other gap.
-const RIVAL: f64 = 8.0;
-
-/// Standard errors of the gap below which nothing is shown when the budget ends (95 %, one-sided).
-const LEAST: f64 = 1.645;
-
-/// A choice of phrases.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Cut {
-    /// The phrases above the cut, by falling absolute weight.
-    pub shown: Vec<usize>,
-    /// Standard errors of the gap below the last shown.
-    pub score: f64,
-    /// Whether more masks would hardly change the choice.
-    pub settled: bool,
-}
-
-impl Cut {
-    /// Whether the cut may be shown when no more masks can be afforded.
-    pub(crate) fn holds(&self) -> bool {
-        self.score >= LEAST
-    }
-}
-
-/// Cuts after the rank (from [`FEWEST`] to `most`) with the widest gap. Every phrase above it has an interval that
-/// excludes zero and an absolute weight of at least `least`; `None` where fewer than [`FEWEST`] have.
-pub(crate) fn cut(weights: &Weights, most: usize, least: f64) -> Option<Cut> {
+/// Of the first words those to show, the strongest first, and the confidence that another draw of the texts would show the
+/// same: the least over all of them.
+///
+/// A word needs a weight of at least [`MIN_WEIGHT`] and an interval that excludes zero; fewer than [`FEWEST`] are none (`None`).
+/// The search asked for more than that already, so that few words stand near this limit, where the draw would decide.
+pub(crate) fn verified(weights: &Weights, first: usize) -> Option<(Vec<usize>, f64)> {
     let size = |at: usize| weights.effects[at].abs();
-    let mut order: Vec<usize> = (0..weights.effects.len()).collect();
-    // A stable sort: equal weights stay in reading order.
-    order.sort_by(|&a, &b| size(b).total_cmp(&size(a)));
-    let verified = order
+    let least = |at: usize| (INTERVAL * weights.deviations[at]).max(MIN_WEIGHT);
+    let mut shown: Vec<usize> = (0..weights.effects.len().min(first)).collect();
+    let confidence = shown
         .iter()
-        .take_while(|&&at| size(at) >= least && size(at) > INTERVAL * weights.deviations[at])
-        .count();
-    let latest = verified.min(most);
-    let gap = |rank: usize| {
-        let above = order[rank - 1];
-        let (below, deviation) = match order.get(rank) {
-            Some(&at) => (size(at), weights.deviations[at]),
-            None => (0.0, 0.0),
-        };
-        (
-            size(above) - below,
-            weights.deviations[above].hypot(deviation).max(1e-9),
-        )
-    };
-    let (rank, (wide, error)) = (FEWEST..=latest)
-        .map(|rank| (rank, gap(rank)))
-        .reduce(|best, next| if next.1.0 > best.1.0 { next } else { best })?;
-    let score = wide / error;
-    let beats = |other: usize| {
-        let (rival, rival_error) = gap(other);
-        other == rank || wide - rival >= RIVAL * error.hypot(rival_error)
-    };
-    let settled = score >= GAP && (FEWEST..=latest).all(beats);
-    order.truncate(rank);
-    Some(Cut {
-        settled,
-        score,
-        shown: order,
-    })
+        .map(|&at| normal((size(at) - least(at)).abs() / weights.deviations[at].max(1e-9)))
+        .fold(1.0, f64::min);
+    shown.retain(|&at| size(at) >= least(at));
+    // A stable sort: equal weights stay in the order of the search.
+    shown.sort_by(|&a, &b| size(b).total_cmp(&size(a)));
+    (shown.len() >= FEWEST).then_some((shown, confidence))
 }
 
 /// Probability that a normal deviate is below `x` (Abramowitz and Stegun 26.2.17; error below 7.5e-8).
@@ -106,14 +58,14 @@ mod tests {
     }
 
     #[test]
-    fn the_widest_gap_is_chosen_and_must_be_settled() {
-        let effects = [0.1, -2.0, 1.8, 1.7, 0.9, 0.8];
-        let got = cut(&of(&effects, 0.005), 6, 0.01).expect("a cut");
-        assert_eq!((got.shown, got.settled), (vec![1, 2, 3], true));
-        let got = cut(&of(&effects, 0.25), 6, 0.01).expect("a cut");
-        assert!(!got.settled && got.holds());
-        assert_eq!(cut(&of(&effects, 0.8), 6, 0.01), None);
-        assert_eq!(cut(&of(&[2.0, 1.0], 0.01), 6, 0.01), None);
+    fn what_is_too_small_or_uncertain_is_not_shown() {
+        let effects = [0.01, -2.0, 1.8, 1.7, 0.35];
+        let (shown, confidence) = verified(&of(&effects, 0.05), 5).expect("words");
+        assert_eq!(shown, [1, 2, 3, 4]);
+        assert!(confidence > 0.95, "{confidence}");
+        assert_eq!(verified(&of(&effects, 0.2), 5).expect("words").0, [1, 2, 3]);
+        assert_eq!(verified(&of(&effects, 0.68), 5), None);
+        assert_eq!(verified(&of(&[2.0, 1.0, 1.5], 0.01), 2), None);
     }
 
     #[test]

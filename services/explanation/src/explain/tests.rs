@@ -23,7 +23,7 @@ fn lexicon(texts: &[String]) -> Result<Vec<f64>, Infallible> {
         ("effusion", 2.5),
         ("edema", 1.0),
         ("clear", -2.0),
-        ("intact", -0.3),
+        ("intact", -0.1),
     ];
     Ok(texts
         .iter()
@@ -63,22 +63,14 @@ fn known_weights_come_back_in_order_and_sign() {
     let explanation = run(NOTE, 1);
     let shown = shown(NOTE, &explanation);
     let texts: Vec<&str> = shown.iter().map(|(text, _)| text.as_str()).collect();
-    assert_eq!(
-        texts,
-        [
-            "Small left pleural effusion",
-            "Lungs are clear",
-            "The heart is enlarged",
-            "mild pulmonary edema"
-        ]
-    );
+    assert_eq!(texts, ["effusion", "clear", "enlarged", "edema"]);
     let signs: Vec<bool> = shown.iter().map(|(_, weight)| *weight > 0.0).collect();
     assert_eq!(signs, [true, false, true, true]);
     assert!((shown[0].1 - 2.5).abs() < 0.1, "{}", shown[0].1);
     assert!((shown[1].1 + 2.0).abs() < 0.1, "{}", shown[1].1);
     assert!(explanation.r2 > 0.95);
     assert!((explanation.base - 0.4).abs() < 1.0);
-    assert!((explanation.score.get() - 1.0 / (1.0 + (-3.1_f64).exp())).abs() < 1e-9);
+    assert!((explanation.score.get() - 1.0 / (1.0 + (-3.3_f64).exp())).abs() < 1e-9);
     assert!(explanation.calls <= 128);
 }
 
@@ -117,7 +109,7 @@ fn a_window_is_explained_in_offsets_of_the_whole_text() {
     .expect("the lexicon scores");
     let shown = shown(&text, &explanation);
     assert_eq!(shown.len(), 4);
-    assert_eq!(shown[0].0, "Small left pleural effusion");
+    assert_eq!(shown[0].0, "effusion");
     assert_eq!(explanation.target, Impression::Normal);
     assert_eq!(explanation.window, window);
 }
@@ -151,7 +143,7 @@ fn reasons_are_given_where_nothing_may_be_shown() {
 }
 
 #[test]
-fn a_cut_is_settled_with_intervals_around_the_truth_and_few_calls() {
+fn every_seed_shows_the_same_with_intervals_around_the_truth() {
     for seed in 0..20 {
         let got = run(NOTE, seed);
         let shown = shown(NOTE, &got);
@@ -282,7 +274,7 @@ fn emoji_and_right_to_left_texts_are_explained() {
         scorer,
     )
     .expect("scores");
-    assert_eq!(shown(text, &got)[0].0, "القلب متضخم");
+    assert_eq!(shown(text, &got)[0].0, "متضخم");
 }
 
 proptest! {

@@ -15,7 +15,7 @@ static DEFAULT: LazyLock<Engine> = LazyLock::new(|| {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/default");
     let options = EngineOptions {
         budget: Budget {
-            samples: 32,
+            samples: 96,
             ..Budget::default()
         },
         max_windows: 4,

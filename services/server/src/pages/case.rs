@@ -199,8 +199,12 @@ pub struct FindingRow {
 pub struct Bar {
     /// Number, as in the note.
     pub number: usize,
-    /// The phrase, shortened for the chart.
+    /// What of its phrase stands before the word or words, shortened for the chart.
+    pub before: String,
+    /// The word or words.
     pub phrase: String,
+    /// What of its phrase stands behind, shortened.
+    pub after: String,
     /// Width.
     pub width: f64,
     /// For or against abnormal.

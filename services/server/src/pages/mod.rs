@@ -66,7 +66,9 @@ mod tests {
     fn bar(number: usize, width: f64, tone: Tone, weight: &str) -> Bar {
         Bar {
             number,
-            phrase: "a phrase".to_owned(),
+            before: "in ".to_owned(),
+            phrase: "a word".to_owned(),
+            after: String::new(),
             width,
             tone,
             weight: weight.to_owned(),

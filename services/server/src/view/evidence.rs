@@ -7,8 +7,9 @@ use crate::{
     view::words,
 };
 
-/// Characters of a phrase in the chart.
+/// Characters of evidence in the chart, and of its phrase on either side.
 const PHRASE: usize = 48;
+const CONTEXT: usize = 22;
 
 fn tone(weight: f64) -> Tone {
     if weight >= 0.0 {
@@ -77,6 +78,7 @@ pub fn suggestion(assessment: &Assessment, text: &str, original: &[(Span, f64)])
         .map(whole)
         .filter(|reach| reach.is_finite())
         .fold(f64::MIN_POSITIVE, f64::max);
+    let phrases = explanation::phrases(text);
     let evidence = match basis {
         Basis::Verified { .. } => Ok(original
             .iter()
@@ -95,10 +97,9 @@ pub fn suggestion(assessment: &Assessment, text: &str, original: &[(Span, f64)])
                     high: 100.0 * interval.high / largest,
                 }),
                 number: index + 1,
-                phrase: shortened(
-                    text.get(span.start as usize..span.end as usize)
-                        .unwrap_or_default(),
-                ),
+                before: before(text, &phrases, *span),
+                phrase: shortened(covered(text, span.start, span.end)),
+                after: after(text, &phrases, *span),
                 width: 100.0 * weight.abs() / largest,
                 tone: tone(*weight),
                 weight: signed_number(*weight),
@@ -155,6 +156,50 @@ fn counterfactual(explanation: &Explanation) -> Option<String> {
     ))
 }
 
+fn covered(text: &str, start: u32, end: u32) -> &str {
+    text.get(start as usize..end as usize).unwrap_or_default()
+}
+
+/// The phrase that a word is read in, if there is one.
+fn around(phrases: &[Span], word: Span) -> Span {
+    let holds = |phrase: &&Span| phrase.start <= word.start && word.end <= phrase.end;
+    phrases.iter().find(holds).copied().unwrap_or(word)
+}
+
+/// The end of what stands before a word in its phrase.
+fn before(text: &str, phrases: &[Span], word: Span) -> String {
+    let all = spaced(covered(text, around(phrases, word).start, word.start));
+    let count = all.chars().count();
+    if count <= CONTEXT {
+        return all;
+    }
+    let cut: String = all.chars().skip(count - CONTEXT).collect();
+    format!("…{cut}")
+}
+
+/// The beginning of what stands behind it.
+fn after(text: &str, phrases: &[Span], word: Span) -> String {
+    let all = spaced(covered(text, word.end, around(phrases, word).end));
+    if all.chars().count() <= CONTEXT {
+        return all;
+    }
+    let cut: String = all.chars().take(CONTEXT).collect();
+    format!("{cut}…")
+}
+
+/// Every run of white space as one blank.
+fn spaced(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if !c.is_whitespace() {
+            out.push(c);
+        } else if !out.ends_with(' ') {
+            out.push(' ');
+        }
+    }
+    out
+}
+
 fn shortened(phrase: &str) -> String {
     let phrase = phrase.split_whitespace().collect::<Vec<_>>().join(" ");
     if phrase.chars().count() <= PHRASE {
@@ -185,6 +230,23 @@ mod tests {
         let numbers: Vec<usize> = pieces.iter().map(|piece| piece.number).collect();
         assert_eq!(numbers, [1, 0, 2, 0]);
         assert_eq!(pieces[2].weight, "\u{2212}0.20");
+    }
+
+    #[test]
+    fn a_word_is_read_in_its_phrase() {
+        let text = "Clear. Moderate\n left pleural effusion with a very long tail of words. No change.";
+        let phrases = explanation::phrases(text);
+        let at = text
+            .find("effusion")
+            .and_then(|at| u32::try_from(at).ok())
+            .expect("there");
+        let word = Span {
+            start: at,
+            end: at + 8,
+        };
+        assert_eq!(before(text, &phrases, word), "Moderate left pleural ");
+        assert!(after(text, &phrases, word).chars().count() <= CONTEXT + 1);
+        assert_eq!(before(text, &[], word), "");
     }
 
     #[test]

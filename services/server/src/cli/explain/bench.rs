@@ -66,7 +66,7 @@ struct Totals {
 pub(super) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let reports: Vec<_> = reports::read(&args.csv)?
         .into_iter()
-        .filter(|report| explanation::phrases(&report.text).len() > 1)
+        .filter(|report| explanation::words(&report.text).len() > 1)
         .collect();
     let step = (reports.len() / args.notes.max(1)).max(1);
     let engine = load(args.model.as_deref())?;
@@ -170,19 +170,21 @@ fn cached(
     Ok(texts.iter().filter_map(|text| known.get(text).copied()).collect())
 }
 
-/// Plants weights on words that occur once, each in a phrase of its own, and counts how many of the truly strongest
-/// phrases are shown.
+/// Plants weights on words that occur once, each in a phrase of its own, and counts how many of the truly strongest are shown.
 fn planted(text: &str, budget: Budget, totals: &mut Totals) -> Result<(), Error> {
     const WEIGHTS: [f64; 5] = [2.5, -2.0, 1.6, -1.3, 1.0];
     let phrases = explanation::phrases(text);
-    let mut planted: Vec<(Span, &str, f64)> = Vec::new();
+    let words = explanation::words(text);
+    let mut planted: Vec<(&str, f64)> = Vec::new();
     // Every second phrase, so that truth and nothing alternate.
     for &span in phrases.iter().step_by(2) {
-        let word = covered(text, span)
-            .split_whitespace()
+        let word = words
+            .iter()
+            .filter(|word| span.start <= word.start && word.end <= span.end)
+            .map(|&word| covered(text, word))
             .find(|word| word.len() > 3 && text.matches(*word).count() == 1);
         if let (Some(word), Some(&weight)) = (word, WEIGHTS.get(planted.len())) {
-            planted.push((span, word, weight));
+            planted.push((word, weight));
         }
     }
     if planted.len() < explanation::FEWEST {
@@ -192,18 +194,18 @@ fn planted(text: &str, budget: Budget, totals: &mut Totals) -> Result<(), Error>
         Ok(texts
             .iter()
             .map(|text| {
-                let there = planted.iter().filter(|(_, word, _)| text.contains(word));
-                1.0 / (1.0 + (0.3 - there.map(|(.., weight)| weight).sum::<f64>()).exp())
+                let there = planted.iter().filter(|(word, _)| text.contains(word));
+                1.0 / (1.0 + (0.3 - there.map(|(_, weight)| weight).sum::<f64>()).exp())
             })
             .collect())
     };
     let got = explanation::explain(text, whole(text), Impression::Abnormal, budget, 1, lexicon)?;
-    let shown: Vec<Span> = got.phrases().map(|phrase| phrase.span).collect();
+    let shown: Vec<&str> = got.phrases().map(|phrase| covered(text, phrase.span)).collect();
     // Where nothing is shown, the fewest that might have been are missed.
     let wanted = planted.iter().take(shown.len().max(explanation::FEWEST));
-    for (span, ..) in wanted {
+    for (word, _) in wanted {
         totals.planted += 1.0;
-        totals.recalled += f64::from(u8::from(shown.contains(span)));
+        totals.recalled += f64::from(u8::from(shown.contains(word)));
     }
     Ok(())
 }
@@ -308,7 +310,7 @@ fn print(args: &BenchArgs, totals: &Totals) {
         ("texts scored a run", mean(totals.calls, totals.runs)),
         ("seconds a report", mean(totals.seconds, totals.notes)),
         ("held-out R\u{b2}", mean(totals.r2, totals.runs)),
-        ("planted phrases recalled", mean(totals.recalled, totals.planted)),
+        ("planted words recalled", mean(totals.recalled, totals.planted)),
     ] {
         say(format_args!("  {name:<48} {value:>9.3}"));
     }
