@@ -18,6 +18,8 @@ pub struct Pins {
     pub kernel: &'static str,
     /// What it computed with, as `int8`.
     pub precision: &'static str,
+    /// The method of the explanation, as its crate numbers them; entries from before there were numbers are of method 1.
+    pub method: u32,
     /// Masked texts that an explanation may take.
     pub samples: u32,
 }
@@ -239,6 +241,7 @@ impl DeidentifiedCase {
             .with("model", Fact::digest(pins.model.get()))
             .with("kernel", Fact::word(pins.kernel))
             .with("precision", Fact::word(pins.precision))
+            .with("method", Fact::Number(pins.method.into()))
             .with("samples", Fact::Number(pins.samples.into()));
         if let Outcome::Assessed(assessment) = &outcome {
             event = event.with("seed", Fact::bits(assessment.explanation.seed));

@@ -160,6 +160,7 @@ impl Model {
     #[must_use]
     pub fn pins(&self) -> Pins {
         Pins {
+            method: explanation::METHOD,
             model: self.engine.digest(),
             kernel: self.engine.kernel(),
             precision: self.engine.compute().as_str(),

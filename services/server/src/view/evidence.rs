@@ -174,7 +174,9 @@ fn before(text: &str, phrases: &[Span], word: Span) -> String {
         return all;
     }
     let cut: String = all.chars().skip(count - CONTEXT).collect();
-    format!("…{cut}")
+    // From the first whole word on.
+    let whole = cut.split_once(' ').map_or("", |(_, whole)| whole);
+    format!("… {whole}")
 }
 
 /// The beginning of what stands behind it.
@@ -184,7 +186,8 @@ fn after(text: &str, phrases: &[Span], word: Span) -> String {
         return all;
     }
     let cut: String = all.chars().take(CONTEXT).collect();
-    format!("{cut}…")
+    let whole = cut.rsplit_once(' ').map_or("", |(whole, _)| whole);
+    format!("{whole} …")
 }
 
 /// Every run of white space as one blank.
@@ -236,16 +239,19 @@ mod tests {
     fn a_word_is_read_in_its_phrase() {
         let text = "Clear. Moderate\n left pleural effusion with a very long tail of words. No change.";
         let phrases = explanation::phrases(text);
-        let at = text
-            .find("effusion")
-            .and_then(|at| u32::try_from(at).ok())
-            .expect("there");
-        let word = Span {
-            start: at,
-            end: at + 8,
+        let of = |word: &str| {
+            let at = text
+                .find(word)
+                .and_then(|at| u32::try_from(at).ok())
+                .expect("there");
+            let end = u32::try_from(word.len()).expect("short") + at;
+            Span { start: at, end }
         };
+        let word = of("effusion");
         assert_eq!(before(text, &phrases, word), "Moderate left pleural ");
-        assert!(after(text, &phrases, word).chars().count() <= CONTEXT + 1);
+        assert_eq!(after(text, &phrases, word), "");
+        assert_eq!(before(text, &phrases, of("words")), "… a very long tail of ");
+        assert_eq!(after(text, &phrases, of("with")), " a very long tail of …");
         assert_eq!(before(text, &[], word), "");
     }
 

@@ -40,6 +40,7 @@ struct Pins {
     model: String,
     kernel: Kernel,
     precision: inference::Compute,
+    method: u64,
     samples: u32,
     seed: String,
     outcome: String,
@@ -52,6 +53,8 @@ impl Pins {
             model: word("model")?,
             kernel: word("kernel")?.parse().ok()?,
             precision: inference::Compute::named(&word("precision")?)?,
+            // The first method had no number.
+            method: facts.get("method").map_or(Some(1), Value::as_u64)?,
             samples: u32::try_from(facts.get("samples")?.as_u64()?).ok()?,
             seed: word("seed")?,
             outcome: word("outcome")?,
@@ -75,6 +78,13 @@ pub(super) fn run(case: &str, args: &ReplayArgs, model: Option<&Path>) -> Result
         let stored = load(&opened, report).await?;
         opened.store.close().await;
         let Stored { note, outcome, pins } = stored;
+        if pins.method != u64::from(explanation::METHOD) {
+            let [made, have] = [pins.method, explanation::METHOD.into()];
+            return Err(format!(
+                "this explanation was made by method {made}, and this program has method {have}: the version of Countersign that was running then can make it again"
+            )
+            .into());
+        }
         let kernel = args.kernel.unwrap_or(pins.kernel);
         let engine = engine(model, &pins, kernel, args.threads)?;
         let again = tokio::task::spawn_blocking(move || {
@@ -175,7 +185,7 @@ fn compare(pins: &Pins, kernel: Kernel, stored: &Outcome, (again, note): (Outcom
     ));
     if pinned(&again) {
         say(format!(
-            "Byte for byte the explanation that the audit log pinned ({} phrases, {} texts).",
+            "Byte for byte the explanation that the audit log pinned ({} words, {} texts).",
             stored.explanation.phrases().count(),
             stored.explanation.calls
         ));
@@ -183,7 +193,7 @@ fn compare(pins: &Pins, kernel: Kernel, stored: &Outcome, (again, note): (Outcom
     }
     let (same, largest) = difference(&stored.explanation, &again_made.explanation);
     say(format!(
-        "Not the same bytes. The phrases shown are {}; the largest difference of a weight is {largest:.2e}, of the probability {:.2e}.",
+        "Not the same bytes. The words shown are {}; the largest difference of a weight is {largest:.2e}, of the probability {:.2e}.",
         if same { "the same" } else { "others" },
         probability(stored, again_made)
     ));
