@@ -105,8 +105,8 @@ pub fn explain<E>(
 /// `scorer` is given texts (the window itself first, then, in several calls, the window with words taken away, never
 /// with all of them taken away) and returns for each, in order, the probability in [0, 1] of *abnormal*. Weights are in
 /// its log-odds whatever the target says: above zero a word speaks for abnormal, below zero for normal. Spans are byte
-/// ranges in `text`. `target` is what was suggested and the probability at which the suggestion turns, for the
-/// counterfactual. No text is scored twice.
+/// ranges in `text`. `target` is what was suggested and the probability at which the suggestion turns, which the
+/// search and the counterfactual look for. No text is scored twice.
 ///
 /// A text that cannot be explained is no error: the reason is in [`Explanation::basis`], and the score is there all
 /// the same.
