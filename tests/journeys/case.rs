@@ -437,7 +437,7 @@ fn a_note_longer_than_the_window_is_read_in_windows_and_says_so() {
     // One sentence sixty times is unlike any report, and would not be assessed.
     let sentences = "The heart has an ordinary size and the lungs are clear of consolidation. No effusion or pneumothorax is \
                      seen. The bones are intact. ";
-    let text = format!("{}There is a large left pleural effusion.", sentences.repeat(12));
+    let text = format!("{}There is a large left pleural effusion.", sentences.repeat(9));
     let report = app.submit(&Report {
         text,
         ..Report::abnormal(11)
