@@ -18,12 +18,10 @@ const fn spare(size: usize) -> usize {
     if size < 31 { 0 } else { 1 }
 }
 
-/// Every text without some of `words`, the note itself apart: 2ⁿ − 1. All but [`spare`] are drawn, at most [`TEXTS`] and `most`.
+/// Every text without some of `words`, the note itself apart: 2ⁿ − 1, of eight words at most 255. All but [`spare`] are drawn, at most [`TEXTS`] and `most`.
 /// What is left is drawn from the texts nearest to the note, which the others foretell best: those that keep the first two
 /// words, which move most.
 pub(crate) fn neighbourhood(words: usize, most: usize, random: &mut SplitMix64) -> Neighbourhood {
-    // Beyond what fits an explanation there are none to draw all combinations of.
-    let words = words.min(16);
     let size = (1_usize << words) - 1;
     let mut order: Vec<usize> = (0..size).collect();
     random.shuffle_front(&mut order, size);

@@ -190,6 +190,26 @@ fn five_thousand_words_stay_within_the_budget() {
 }
 
 #[test]
+fn a_text_without_words_is_never_asked_for() {
+    for text in ["Heart enlarged.", "Large effusion, edema."] {
+        let scorer = |texts: &[String]| {
+            let words = |text: &String| text.chars().any(char::is_alphanumeric);
+            assert!(texts.iter().all(words), "{texts:?}");
+            lexicon(texts)
+        };
+        explain(
+            text,
+            all(text),
+            Impression::Abnormal,
+            Budget::default(),
+            1,
+            scorer,
+        )
+        .expect("scores");
+    }
+}
+
+#[test]
 fn scorers_that_misbehave_are_errors() {
     type Answer = Result<Vec<f64>, &'static str>;
     let ask = |answer: &dyn Fn(&[String]) -> Answer| {
