@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_word_is_read_in_its_phrase() {
-        let text = "Clear. Moderate\n left pleural effusion with a very long tail of words. No change.";
+        let text = "Clear. Moderate  left pleural effusion with a very long tail of words. No change.";
         let phrases = explanation::phrases(text);
         let of = |word: &str| {
             let at = text
