@@ -121,6 +121,7 @@ fn an_explanation_is_pinned_in_the_log_and_a_document_once_it_is_signed() {
     let document = format!("/cases/{report}/report");
     let early = physician.get(&document);
     assert_eq!(early.status, 409);
+    assert_eq!(physician.get(&format!("{document}.pdf")).status, 409);
     assert!(
         !early.body.contains("Quillon71"),
         "before the signature there is no document"
@@ -142,8 +143,16 @@ fn an_explanation_is_pinned_in_the_log_and_a_document_once_it_is_signed() {
         policy.contains("style-src 'sha256-") && policy.contains("default-src 'none'"),
         "{policy}"
     );
+    let pdf = format!("{document}.pdf");
+    let printed = physician.get(&pdf);
+    assert_eq!(printed.status, 200);
+    assert_eq!(printed.header("content-type"), "application/pdf");
+    assert!(printed.body.starts_with("%PDF-1.7"));
+    let name = printed.header("content-disposition");
+    assert!(name.starts_with("inline; filename=\"case-"), "{name}");
     let mut auditor = app.sign_in("auditor");
     assert_eq!(auditor.get(&document).status, 403);
+    assert_eq!(auditor.get(&pdf).status, 403);
 }
 
 #[test]

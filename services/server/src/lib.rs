@@ -21,6 +21,7 @@ pub mod outbound;
 pub mod pages;
 pub mod pipeline;
 pub mod postgres;
+pub mod print;
 pub mod request;
 pub mod service;
 pub mod signals;

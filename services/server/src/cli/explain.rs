@@ -1,7 +1,7 @@
 //! `countersign explain`: explanations of the model's suggestions, as JSON lines, and how good they are.
 
 mod bench;
-mod html;
+mod document;
 mod replay;
 mod reports;
 
@@ -72,6 +72,9 @@ struct RowsArgs {
     /// the model
     #[arg(long, value_name = "FOLDER")]
     html: Option<PathBuf>,
+    /// The same as PDF (PDF/A-2a, tagged), for paper of A4 or Letter
+    #[arg(long, value_name = "FOLDER")]
+    pdf: Option<PathBuf>,
     /// Print one JSON line a row (the only form there is)
     #[arg(long)]
     json: bool,
@@ -199,9 +202,7 @@ fn rows(args: &RowsArgs) -> Result<(), Failure> {
     let Some(path) = &args.csv else { return Ok(()) };
     let reports = reports::read(path)?;
     let engine = load(args.model.as_deref())?;
-    if let Some(folder) = &args.html {
-        std::fs::create_dir_all(folder).map_err(|error| ExplainCliError::Write(folder.clone(), error))?;
-    }
+    let folders = document::Folders::make(args.html.as_deref(), args.pdf.as_deref())?;
     let mut out = io::stdout().lock();
     for (at, report) in reports.iter().take(args.rows.unwrap_or(usize::MAX)).enumerate() {
         let row = at + 1;
@@ -219,9 +220,7 @@ fn rows(args: &RowsArgs) -> Result<(), Failure> {
                 let outcome = engine
                     .assess_text(&report.text, args.seed, budget)
                     .map_err(trouble)?;
-                if let Some(folder) = &args.html {
-                    html::write(folder, (row, report), &outcome, engine.card())?;
-                }
+                folders.write((row, report), &outcome, engine.card())?;
                 verified((report, args.seed), &outcome, started.elapsed().as_secs_f64())
             }
             Mode::Lime => lime(&engine, report, args).map_err(|error| trouble(error.into()))?,

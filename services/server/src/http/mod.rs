@@ -98,6 +98,7 @@ pub fn routes() -> Vec<RouteSpec> {
         get "/queue" Portal(PHYSICIAN) => queue::list,
         get "/cases/{report}" Portal(PHYSICIAN) => case::show,
         get "/cases/{report}/report" Portal(PHYSICIAN) => report::show,
+        get "/cases/{report}/report.pdf" Portal(PHYSICIAN) => report::pdf,
         post "/cases/{report}/claim" Portal(PHYSICIAN) => case::claim,
         post "/cases/{report}/unclaim" Portal(PHYSICIAN) => case::unclaim,
         post "/cases/{report}/sign" Portal(PHYSICIAN) => case::sign,

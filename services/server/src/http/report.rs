@@ -11,7 +11,8 @@ use super::{
     scene::Portal,
 };
 use crate::{
-    pages::STYLE,
+    pages::{ReportPage, STYLE},
+    print,
     view::{
         case::{banner, signed_view},
         report::{Reported, report_page},
@@ -22,9 +23,44 @@ use crate::{
 /// `GET /cases/{report}/report`: one file to keep or print. Before the signature there is none: nothing of the model leaves
 /// the portal.
 pub async fn show(portal: Portal, report: web::Path<String>) -> Result<HttpResponse, PageProblem> {
+    let (_, page) = made(&portal, &report).await?;
+    let mut response = page::render(&page)?;
+    // The document has its style in itself, and nothing else may run or load.
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        seal::Digest::of(STYLE.as_bytes()).base64()
+    );
+    let policy = header::HeaderValue::from_str(&policy).map_err(|_| Problem::Internal("header"))?;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, policy);
+    Ok(response)
+}
+
+/// `GET /cases/{report}/report.pdf`: the same as PDF, to be archived.
+pub async fn pdf(portal: Portal, report: web::Path<String>) -> Result<HttpResponse, PageProblem> {
+    let (short, page) = made(&portal, &report).await?;
+    let at = portal.app.clock.now();
+    let bytes = web::block(move || print::report(&page, at))
+        .await
+        .map_err(|_| Problem::Overloaded)?
+        .map_err(|error| {
+            tracing::error!(%error, "a report could not be printed");
+            Problem::Internal("print")
+        })?;
+    // A name that says neither who nor what: it ends up in histories of downloads.
+    let name = format!("inline; filename=\"case-{short}.pdf\"");
+    Ok(HttpResponse::Ok()
+        .content_type("application/pdf")
+        .insert_header((header::CONTENT_DISPOSITION, name))
+        .body(bytes))
+}
+
+/// The document, and the eight digits that name its case.
+async fn made(portal: &Portal, report: &str) -> Result<(String, ReportPage), PageProblem> {
     let app = &portal.app;
     let mut tx = app.begin(Door::Portal).await?;
-    let opened = case::open(&portal, &mut tx, &report).await?;
+    let opened = case::open(portal, &mut tx, report).await?;
     let at = opened.case.case();
     let (result, signed_at, comment) = match &opened.case {
         AnyCase::Signed(signed) => (signed.result(), signed.signed_at(), signed.comment().expose()),
@@ -77,15 +113,5 @@ pub async fn show(portal: Portal, report: web::Path<String>) -> Result<HttpRespo
             format!("countersign explain --replay {}", at.report),
         )],
     });
-    let mut response = page::render(&page)?;
-    // The document has its style in itself, and nothing else may run or load.
-    let policy = format!(
-        "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        seal::Digest::of(STYLE.as_bytes()).base64()
-    );
-    let policy = header::HeaderValue::from_str(&policy).map_err(|_| Problem::Internal("header"))?;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_SECURITY_POLICY, policy);
-    Ok(response)
+    Ok((at.report.short(), page))
 }
