@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Explanation, ModelDigest, NoteDigest, Probability};
+use crate::{Explanation, ModelDigest, NoteDigest, Probability, Span};
 
 /// A finding's name in the model's label set, such as `Cardiomegaly`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -90,6 +90,12 @@ pub struct Assessment {
     pub reading: Reading,
     /// What moved the probability.
     pub explanation: Explanation,
+    /// Passages of the note that the model did not read: sections that say nothing of what was seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Span>,
+    /// What the model read wherever the gateway had replaced something; `None` where it read the replacement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<String>,
 }
 
 /// Why a note could not be assessed: a physician reads it without a suggestion.

@@ -1,6 +1,6 @@
 //! The one door back from storage; `store` alone may call it (`tests/house/doors.rs`).
 
-use crate::{DeidentifiedNote, NoteDigest, ScrubberVersion};
+use crate::{DeidentifiedNote, NoteDigest, ScrubberVersion, Span};
 
 /// The stored text is not the text that was scrubbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -13,19 +13,21 @@ pub enum RestoreError {
     UnknownScrubber,
 }
 
-/// Restores a note that [`crate::Scrubber::scrub`] made, when its digest and version still agree.
+/// Restores a note that [`crate::Scrubber::scrub`] made, with the places of its replacements, when its digest and version
+/// still agree.
 ///
 /// # Errors
 /// [`RestoreError`] when the text was changed or a newer scrubber made it.
 pub fn restore_note(
     text: String,
+    redacted: Vec<Span>,
     digest: NoteDigest,
     scrubber: ScrubberVersion,
 ) -> Result<DeidentifiedNote, RestoreError> {
     if scrubber > crate::Scrubber::VERSION {
         return Err(RestoreError::UnknownScrubber);
     }
-    let note = DeidentifiedNote::from_scrubbed(text, scrubber);
+    let note = DeidentifiedNote::from_scrubbed(text, redacted, scrubber);
     if note.digest() == digest {
         Ok(note)
     } else {

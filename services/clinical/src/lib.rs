@@ -37,7 +37,7 @@ pub use assessment::{Assessment, Finding, Impression, Label, NotAssessedReason, 
 pub use digest::{ModelDigest, NoteDigest};
 pub use explanation::{Basis, Counterfactual, Explanation, Interval, Phrase, Span, Unreliable};
 pub use note::{DeidentifiedNote, ScrubberVersion};
-pub use offsets::{to_original, to_scrubbed};
+pub use offsets::{to_original, to_scrubbed, translate};
 pub use probability::{NotAProbability, Probability};
 pub use pseudonym::{HashKey, PseudonymousId, Pseudonyms};
 pub use scrubber::tagging;

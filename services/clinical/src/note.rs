@@ -1,12 +1,13 @@
 //! A note after the gateway.
 
-use crate::NoteDigest;
+use crate::{NoteDigest, Span};
 
 /// A note that went through [`crate::Scrubber`]. The word means *scrubbed*, not *free of identifiers*:
 /// leakage is measured, so the text stays out of logs all the same (no `Debug`, `Display`, `Serialize`).
 #[derive(Clone, PartialEq, Eq)]
 pub struct DeidentifiedNote {
     text: String,
+    redacted: Vec<Span>,
     digest: NoteDigest,
     scrubber: ScrubberVersion,
 }
@@ -17,10 +18,11 @@ pub struct ScrubberVersion(pub u32);
 
 impl DeidentifiedNote {
     /// Only the scrubber and [`crate::at_rest`] call this.
-    pub(crate) fn from_scrubbed(text: String, scrubber: ScrubberVersion) -> Self {
+    pub(crate) fn from_scrubbed(text: String, redacted: Vec<Span>, scrubber: ScrubberVersion) -> Self {
         let digest = NoteDigest::new(seal::Digest::of(text.as_bytes()));
         Self {
             text,
+            redacted,
             digest,
             scrubber,
         }
@@ -30,6 +32,12 @@ impl DeidentifiedNote {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Where surrogates or tags stand in the text, in order: what is there says nothing about the patient's health.
+    #[must_use]
+    pub fn redacted(&self) -> &[Span] {
+        &self.redacted
     }
 
     /// SHA-256 of the text.

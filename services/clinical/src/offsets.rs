@@ -30,31 +30,34 @@ pub fn to_scrubbed(redactions: &[Redaction], span: Span) -> Span {
     translate(redactions, span, |r| r.original, |r| r.scrubbed)
 }
 
-fn translate(
-    redactions: &[Redaction],
+/// Where `span` of one text stands in another that differs from it in `replacements` alone: in order, without overlaps,
+/// each `from` the one and `to` the other. Widened like [`to_original`].
+#[must_use]
+pub fn translate<T>(
+    replacements: &[T],
     span: Span,
-    from: impl Fn(&Redaction) -> Span,
-    to: impl Fn(&Redaction) -> Span,
+    from: impl Fn(&T) -> Span,
+    to: impl Fn(&T) -> Span,
 ) -> Span {
     // Outside every replacement a position keeps its distance from the end of the last one before it.
     let shifted = |at: u32, before: usize| {
         before
             .checked_sub(1)
-            .and_then(|last| redactions.get(last))
+            .and_then(|last| replacements.get(last))
             .map_or(at, |last| {
                 to(last).end.saturating_add(at.saturating_sub(from(last).end))
             })
     };
     let start = {
-        let before = redactions.partition_point(|r| from(r).end <= span.start);
-        match redactions.get(before) {
+        let before = replacements.partition_point(|r| from(r).end <= span.start);
+        match replacements.get(before) {
             Some(cut) if from(cut).start <= span.start => to(cut).start,
             _ => shifted(span.start, before),
         }
     };
     let end = {
-        let before = redactions.partition_point(|r| from(r).end < span.end);
-        match redactions.get(before) {
+        let before = replacements.partition_point(|r| from(r).end < span.end);
+        match replacements.get(before) {
             Some(cut) if from(cut).start < span.end => to(cut).end,
             _ => shifted(span.end, before),
         }

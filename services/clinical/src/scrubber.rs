@@ -122,7 +122,7 @@ pub struct Scrubbed {
 ///
 /// ```compile_fail
 /// let scrubber = clinical::Scrubber::new(seal::MacKey::new(&[7; 32]));
-/// let note = clinical::DeidentifiedNote::from_scrubbed("Heart size is normal.".to_owned(), clinical::Scrubber::VERSION);
+/// let note = clinical::DeidentifiedNote::from_scrubbed("Heart size is normal.".to_owned(), Vec::new(), clinical::Scrubber::VERSION);
 /// # let _: clinical::DeidentifiedNote = note;
 /// ```
 pub struct Scrubber {

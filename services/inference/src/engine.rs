@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use clinical::{
-    Assessment, DeidentifiedNote, Finding, Impression, ModelDigest, NotAssessedReason, NoteDigest, Outcome,
-    Reading,
+    Assessment, Basis, DeidentifiedNote, Explanation, Finding, Impression, ModelDigest, NotAssessedReason,
+    NoteDigest, Outcome, Phrase, Reading,
 };
 use explanation::{Budget, ExplainError};
 use kernels::Kernel;
@@ -19,6 +19,7 @@ use crate::lane::{Lane, Refusal, Urgency};
 use crate::load::{LoadError, Parts, Prepared};
 use crate::owner::{Limits, Load, Owner};
 use crate::package::Trust;
+use crate::reading::ReadText;
 use crate::runner::{Compute, Place};
 use crate::scores::{ScoreError, Scores};
 use crate::tokenizer::Tokenizer;
@@ -276,7 +277,7 @@ impl Engine {
         urgency: Urgency,
     ) -> Result<Outcome, AssessError> {
         let drawn = (seed(case, note.digest(), self.digest), self.options.budget);
-        self.assess_as((note.text(), note.digest()), drawn, urgency)
+        self.assess_as(&self.reading(note), note.digest(), drawn, urgency)
     }
 
     /// Assesses a text that no patient is behind, such as a row of a collection: as [`Engine::assess`] does, with masks by
@@ -290,15 +291,24 @@ impl Engine {
             patient: true,
             ..Urgency::default()
         };
-        self.assess_as((text, digest), (seed, budget), urgency)
+        let read = ReadText::of(text, &[], &self.labels.reads);
+        self.assess_as(&read, digest, (seed, budget), urgency)
+    }
+
+    /// What the model reads of a note.
+    #[must_use]
+    pub fn reading<'a>(&self, note: &'a DeidentifiedNote) -> ReadText<'a> {
+        ReadText::of_note(note, &self.labels.reads)
     }
 
     fn assess_as(
         &self,
-        (text, digest): (&str, NoteDigest),
+        read: &ReadText<'_>,
+        digest: NoteDigest,
         (seed, budget): (u64, Budget),
         urgency: Urgency,
     ) -> Result<Outcome, AssessError> {
+        let text = read.text();
         if !legible::has_words(text) {
             return Ok(Outcome::NotAssessed(NotAssessedReason::NothingToRead));
         }
@@ -357,7 +367,9 @@ impl Engine {
                 windows: count,
                 overlap: overlap(&windows),
             },
-            explanation,
+            explanation: in_note(explanation, read),
+            unread: read.unread().to_vec(),
+            redacted: self.labels.reads.redacted.clone(),
         })))
     }
 
@@ -411,9 +423,10 @@ impl Engine {
     pub fn reads(&self, note: &DeidentifiedNote) -> bool {
         let fits =
             |windows: usize| u32::try_from(windows).is_ok_and(|count| count <= self.options.max_windows);
-        legible::has_words(note.text())
+        let read = self.reading(note);
+        legible::has_words(read.text())
             && self
-                .windows(note.text())
+                .windows(read.text())
                 .is_ok_and(|(_, windows)| fits(windows.len()))
     }
 
@@ -481,6 +494,22 @@ impl Engine {
                 .map_err(|error| ScoreError::Computation(error.into())),
         }
     }
+}
+
+/// An explanation of what was read, with its places in the note.
+fn in_note(mut explanation: Explanation, read: &ReadText<'_>) -> Explanation {
+    let place = |phrase: &mut Phrase| phrase.span = read.to_note(phrase.span);
+    if let Basis::Verified { first, rest } = &mut explanation.basis {
+        place(first);
+        rest.iter_mut().for_each(place);
+    }
+    if let Some(turned) = &mut explanation.counterfactual {
+        for span in &mut turned.removed {
+            *span = read.to_note(*span);
+        }
+    }
+    explanation.window = read.to_note(explanation.window);
+    explanation
 }
 
 /// The text of a window. The tokenizer's offsets lie on characters, so the empty fallback is never taken.

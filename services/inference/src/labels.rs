@@ -5,10 +5,13 @@ use std::collections::HashSet;
 use clinical::{Label, Probability};
 use serde::{Deserialize, Serialize};
 
-use crate::Isotonic;
+use crate::{Isotonic, Reads};
 
 /// Findings that a model may have at most.
 const MAX_FINDINGS: usize = 4096;
+
+/// Bytes of what stands for a redaction, at most.
+const MAX_STAND_IN: usize = 32;
 
 /// How the probability of *abnormal* is made, and its operating point: `sigmoid(bias + own × z + any × e)`, where `z` is
 /// the logit of the head's own output and `e` the log-odds that any finding is there, if findings were independent
@@ -78,6 +81,9 @@ pub struct LabelSet {
     /// models never abstain for this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unfamiliar: Option<f64>,
+    /// What is read of a note; before version 1.3, all of it as it came from the gateway.
+    #[serde(default, skip_serializing_if = "Reads::is_whole")]
+    pub reads: Reads,
 }
 
 /// Why a label set is refused.
@@ -108,6 +114,14 @@ impl LabelSet {
             return Err(LabelSetError::Rule(
                 "the limit of unfamiliar is no positive number",
             ));
+        }
+        if labels
+            .reads
+            .redacted
+            .as_ref()
+            .is_some_and(|text| text.len() > MAX_STAND_IN)
+        {
+            return Err(LabelSetError::Rule("what stands for a redaction is too long"));
         }
         // Weights below zero would turn a finding into a sign of health.
         let abnormal = labels.abnormal;

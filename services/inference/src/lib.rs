@@ -43,8 +43,10 @@ mod load;
 mod meter;
 mod owner;
 mod package;
+mod reading;
 mod runner;
 mod scores;
+mod sections;
 mod source_attributes;
 #[cfg(test)]
 mod testing;
@@ -67,6 +69,7 @@ pub use load::LoadError;
 pub use meter::{Meter, MeterError, Shape};
 pub use owner::Load;
 pub use package::{Package, PackageError, Trust, package_signer, sign_package};
+pub use reading::{ReadText, Reads};
 pub use runner::Compute;
 pub use scores::{ScoreError, Scores, any_log_odds};
 pub use source_attributes::{SourceAttribute, SourceAttributes};

@@ -166,6 +166,7 @@ mod tests {
             window: 128,
             overlap: 16,
             isotonic: None,
+            reads: crate::Reads::default(),
             unfamiliar: Some(2.0),
         }
     }

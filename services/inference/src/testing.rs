@@ -107,6 +107,7 @@ fn labels() -> LabelSet {
         window: 8,
         overlap: 2,
         isotonic: None,
+        reads: crate::Reads::default(),
         unfamiliar: None,
     }
 }

@@ -219,15 +219,16 @@ impl Tx {
         let text = self.open_text(case.tenant, "report_version", "scrubbed", row.id, &text)?;
         let digest = digest(row.scrubbed_digest.as_deref(), row.id)?;
         let scrubber = ScrubberVersion(u32::try_from(scrubber).unwrap_or(u32::MAX));
+        let map = self.open(case.tenant, "report_version", "redactions", row.id, &map)?;
+        let map: RedactionMap =
+            serde_json::from_slice(&map).map_err(|_| corrupt("report_version", "redactions", row.id))?;
+        let redacted = map.redactions().iter().map(|redaction| redaction.scrubbed);
         #[expect(
             clippy::disallowed_methods,
             reason = "this is the store, the one room that brings a note back"
         )]
-        let note = clinical::at_rest::restore_note(text, digest, scrubber)
+        let note = clinical::at_rest::restore_note(text, redacted.collect(), digest, scrubber)
             .map_err(|_| corrupt("report_version", "scrubbed", row.id))?;
-        let map = self.open(case.tenant, "report_version", "redactions", row.id, &map)?;
-        let map =
-            serde_json::from_slice(&map).map_err(|_| corrupt("report_version", "redactions", row.id))?;
         Ok(Some((note, map)))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use clinical::{DeidentifiedNote, Label};
-use inference::{Pieces, TokenizerError};
+use inference::{Pieces, ReadText, TokenizerError};
 use seal::Digest;
 
 use crate::base::Base;
@@ -128,12 +128,13 @@ impl Corpus {
         let mut examples: BTreeMap<[u8; 32], Example> = BTreeMap::new();
         let mut digests = Vec::with_capacity(notes.len());
         for note in notes {
-            let pieces = base.tokenizer.pieces(note.note.text())?;
+            let read = ReadText::of_note(&note.note, &options.reads);
+            let pieces = base.tokenizer.pieces(read.text())?;
             if pieces.is_empty() {
                 continue;
             }
             let room = options.window.saturating_sub(2);
-            let mut ends = sentence_ends(note.note.text(), &pieces);
+            let mut ends = sentence_ends(read.text(), &pieces);
             ends.retain(|&end| end <= room + 1);
             let mut ids = pieces.ids;
             ids.truncate(room);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use clinical::Label;
 use inference::{
-    BaselineMetrics, Bin, Engine, FindingMetrics, Interval, LabelSet, Metrics, ScoreError, SubgroupMetrics,
+    BaselineMetrics, Bin, Engine, FindingMetrics, Interval, LabelSet, Metrics, ReadText, ScoreError,
+    SubgroupMetrics,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -219,7 +220,8 @@ pub fn compare(
     let mut scores = Vec::with_capacity(notes.len());
     let mut unfamiliar = 0;
     for chunk in notes.chunks(CHUNK) {
-        let texts: Vec<&str> = chunk.iter().map(|note| note.note.text()).collect();
+        let read: Vec<_> = chunk.iter().map(|note| engine.reading(&note.note)).collect();
+        let texts: Vec<&str> = read.iter().map(ReadText::text).collect();
         scores.extend(engine.score_batch(&texts)?.into_iter().map(|scores| {
             unfamiliar += usize::from(engine.is_unfamiliar(&scores));
             let findings = scores.findings.iter().map(|probability| probability.get());

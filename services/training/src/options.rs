@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use inference::Reads;
 use serde::{Deserialize, Serialize};
 
 /// A matrix of each layer that LoRA may change.
@@ -111,6 +112,9 @@ pub struct Options {
     pub window: usize,
     /// Word pieces that two windows of a long note share.
     pub overlap: usize,
+    /// What is read of a note, in training as in service.
+    #[serde(default)]
+    pub reads: Reads,
     /// First epochs that go from easy notes to hard ones; 0 for none.
     pub curriculum: u32,
     /// Epochs without a better held-out quality after which training ends with the best weights so far; 0 trains to the
@@ -222,6 +226,10 @@ impl Default for Options {
             least_supporting: 10,
             window: 256,
             overlap: 64,
+            reads: Reads {
+                redacted: Some("XXXX".to_owned()),
+                sections: true,
+            },
             curriculum: 0,
             patience: 0,
             sensitivity: None,

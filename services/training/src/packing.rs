@@ -116,6 +116,7 @@ impl Run<'_> {
             window: self.options.window,
             overlap: self.options.overlap,
             isotonic: self.trained.isotonic.clone(),
+            reads: self.options.reads.clone(),
             unfamiliar: Some(self.trained.unfamiliar).filter(|limit| *limit < f64::MAX),
         };
         let card = self.card(metrics)?;

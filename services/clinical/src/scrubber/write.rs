@@ -108,8 +108,9 @@ fn joined<'h>(text: &str, replacements: impl Iterator<Item = (Range<usize>, Stri
         from = original.end;
     }
     out.push_str(text.get(from..).unwrap_or(""));
+    let redacted = redactions.iter().map(|redaction| redaction.scrubbed).collect();
     Scrubbed {
-        note: DeidentifiedNote::from_scrubbed(out, Scrubber::VERSION),
+        note: DeidentifiedNote::from_scrubbed(out, redacted, Scrubber::VERSION),
         redactions,
     }
 }

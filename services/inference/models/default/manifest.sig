@@ -1,4 +1,4 @@
 countersign-model/1
-manifest.json sha256 f45bbea9927c090e098f3acf110b5f7de3b29cc7cad7c637cac29fe71dc9bdfa
+manifest.json sha256 3a8ddb04b3c57b122d80c80e6b9383e50617a0cc810633a581cdb5f47a66808f
 
-— countersign/models L/8lRGvpduqMDT4tmD5A3ibOhq1eSdnFBKTo1CyVKtebDlVBGdLHeuoznC9SScYsTI4+Zj/HBHSjSzbsg7jHNYsMAw0=
+— countersign/models L/8lRLA8zIWlPsRSlXncVjjF5OrxTWiX175NmBQCH7/cm4NWzOWXHzBDfmJ1VIoYLpll+zDZPnBLcgFJfDZlvGQ5wwY=

@@ -159,6 +159,8 @@ pub struct Segment {
     pub number: usize,
     /// Weight in words, as `+0.21`.
     pub weight: String,
+    /// The model did not read it.
+    pub unread: bool,
 }
 
 /// What the model suggests.

@@ -60,6 +60,7 @@ mod tests {
             tone,
             number,
             weight: weight.to_owned(),
+            unread: false,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
     http::problem::Problem,
     pages::{CaseActions, CasePage, CaseState, Choice, Chrome, PatientBanner, SignedView},
     view::{
-        evidence::{segments, suggestion},
+        evidence::{read_segments, segments, suggestion},
         words,
     },
 };
@@ -92,7 +92,10 @@ pub fn case_page(chrome: Chrome, shown: &Shown<'_>) -> Result<CasePage, Problem>
         note: segments(text, &original),
         scrubbed: shown
             .scrubbed
-            .map_or_else(Vec::new, |(note, _)| segments(note.text(), &evidence)),
+            .map_or_else(Vec::new, |(note, _)| match assessment {
+                Ok(said) => read_segments(note, &evidence, said),
+                Err(_) => segments(note.text(), &[]),
+            }),
         redactions: shown.scrubbed.map_or(0, |(_, map)| map.redactions().len()),
         suggestion: assessment.map(|assessment| suggestion(assessment, text, &original)),
         actions: actions(shown, state, assessment.ok()),

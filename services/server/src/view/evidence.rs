@@ -1,6 +1,8 @@
 //! What moved the suggestion, as pages show it: marks in the note, bars in the chart.
 
-use clinical::{Assessment, Basis, Explanation, Phrase, Span};
+use std::ops::Range;
+
+use clinical::{Assessment, Basis, DeidentifiedNote, Explanation, Phrase, Reading, Span};
 
 use crate::{
     pages::{Bar, FindingRow, Segment, Suggestion, Tone, Whisker},
@@ -38,6 +40,7 @@ pub fn segments(text: &str, evidence: &[(Span, f64)]) -> Vec<Segment> {
         tone: Tone::Neutral,
         number: 0,
         weight: String::new(),
+        unread: false,
     };
     let (mut pieces, mut at) = (Vec::new(), 0);
     for (start, end, number, weight) in numbered {
@@ -52,6 +55,7 @@ pub fn segments(text: &str, evidence: &[(Span, f64)]) -> Vec<Segment> {
             tone: tone(weight),
             number,
             weight: signed_number(weight),
+            unread: false,
         });
         at = end;
     }
@@ -59,6 +63,48 @@ pub fn segments(text: &str, evidence: &[(Span, f64)]) -> Vec<Segment> {
         pieces.push(plain(at, text.len()));
     }
     pieces
+}
+
+/// What the model read of a note: [`segments`] of its text, where the passages that it did not read stand apart, and what it
+/// read for a redaction stands in its place.
+#[must_use]
+pub fn read_segments(note: &DeidentifiedNote, evidence: &[(Span, f64)], said: &Assessment) -> Vec<Segment> {
+    let text = note.text();
+    let unread = said.unread.iter().map(|&span| (span, None));
+    let stand_in = said.redacted.as_deref();
+    let redacted = note.redacted().iter().filter(|_| stand_in.is_some());
+    let mut cuts: Vec<(Span, Option<&str>)> = redacted.map(|&span| (span, stand_in)).chain(unread).collect();
+    cuts.sort_by_key(|(span, _)| (span.start, std::cmp::Reverse(span.end)));
+    let (mut pieces, mut end) = (Vec::new(), 0);
+    for piece in segments(text, evidence) {
+        let mut start = end;
+        end += piece.text.len();
+        for &(span, instead) in &cuts {
+            let (from, to) = (span.start as usize, (span.end as usize).min(end));
+            if from < start || to <= from {
+                continue;
+            }
+            pieces.extend(part(&piece, text, start..from));
+            pieces.extend(part(&piece, text, from..to).map(|part| Segment {
+                unread: instead.is_none(),
+                text: instead.map_or(part.text, str::to_owned),
+                ..part
+            }));
+            start = to;
+        }
+        pieces.extend(part(&piece, text, start..end));
+    }
+    pieces
+}
+
+/// A part of a piece, if there is any.
+fn part(piece: &Segment, text: &str, range: Range<usize>) -> Option<Segment> {
+    let part = text.get(range).filter(|part| !part.is_empty())?;
+    Some(Segment {
+        text: part.to_owned(),
+        weight: piece.weight.clone(),
+        ..*piece
+    })
 }
 
 /// The suggestion with its evidence on `text`, where `original` says the phrases are.
@@ -125,19 +171,25 @@ pub fn suggestion(assessment: &Assessment, text: &str, original: &[(Span, f64)])
         fit: format!("{r2:.2}"),
         counterfactual: counterfactual(explanation),
         calls: *calls,
-        reading: if reading.windows == 1 {
-            format!(
-                "The model read the whole report ({} word pieces).",
-                reading.tokens
-            )
-        } else {
-            format!(
-                "The report is longer than the model's window: it was read in {} overlapping windows ({} word pieces, {} shared by neighbours), and the evidence is from the window that decided.",
-                reading.windows, reading.tokens, reading.overlap
-            )
-        },
+        reading: words_of(reading, assessment.unread.is_empty()),
         model: assessment.model_name.clone(),
     }
+}
+
+/// How much was read, in words.
+fn words_of(reading: Reading, whole: bool) -> String {
+    let what = if whole {
+        "The model read the whole report"
+    } else {
+        "The model read the findings and the conclusion of the report; what else there is (head, history, technique, comparison, headings, signature) it did not read"
+    };
+    if reading.windows == 1 {
+        return format!("{what} ({} word pieces).", reading.tokens);
+    }
+    format!(
+        "{what}. That is longer than the model's window: it was read in {} overlapping windows ({} word pieces, {} shared by neighbours), and the evidence is from the window that decided.",
+        reading.windows, reading.tokens, reading.overlap
+    )
 }
 
 /// The counterfactual by the numbers of the evidence.
@@ -233,6 +285,77 @@ mod tests {
         let numbers: Vec<usize> = pieces.iter().map(|piece| piece.number).collect();
         assert_eq!(numbers, [1, 0, 2, 0]);
         assert_eq!(pieces[2].weight, "\u{2212}0.20");
+    }
+
+    #[test]
+    fn what_the_model_read_has_no_head_and_no_surrogates() {
+        let text = "Head of 03/02/2019. FINDINGS: large heart on 03/04/2019. Signed";
+        let scrubber = clinical::Scrubber::new(seal::MacKey::new(&[7; 32]));
+        let note = scrubber.scrub(text, &clinical::Known::default()).note;
+        assert_eq!(note.redacted().len(), 2);
+        let span = |part: &str| {
+            let start = note.text().find(part).expect("there");
+            let at = |at: usize| u32::try_from(at).expect("short");
+            Span {
+                start: at(start),
+                end: at(start + part.len()),
+            }
+        };
+        let head = Span {
+            start: 0,
+            end: span("FINDINGS").start,
+        };
+        let said = assessment(vec![head, span("Signed")]);
+        let pieces = read_segments(&note, &[(span("large"), 0.4)], &said);
+        let shown: Vec<(&str, usize, bool)> = pieces
+            .iter()
+            .map(|piece| (piece.text.as_str(), piece.number, piece.unread))
+            .collect();
+        assert_eq!(
+            shown[1..],
+            [
+                ("FINDINGS: ", 0, false),
+                ("large", 1, false),
+                (" heart on ", 0, false),
+                ("XXXX", 0, false),
+                (". ", 0, false),
+                ("Signed", 0, true)
+            ]
+        );
+        assert!(shown[0].0.starts_with("Head of ") && shown[0].2);
+    }
+
+    fn assessment(unread: Vec<Span>) -> Assessment {
+        let half = clinical::Probability::new(0.5).expect("a probability");
+        let digest = seal::Digest::of(b"");
+        Assessment {
+            note: clinical::NoteDigest::new(digest),
+            model: clinical::ModelDigest::new(digest),
+            model_name: String::new(),
+            impression: clinical::Impression::Abnormal,
+            abnormal: half,
+            threshold: half,
+            findings: Vec::new(),
+            reading: Reading {
+                tokens: 1,
+                windows: 1,
+                overlap: 0,
+            },
+            explanation: Explanation {
+                target: clinical::Impression::Abnormal,
+                basis: Basis::Unreliable(clinical::Unreliable::Flat),
+                base: 0.0,
+                r2: 0.0,
+                score: half,
+                calls: 1,
+                seed: 1,
+                window: Span { start: 0, end: 1 },
+                stability: None,
+                counterfactual: None,
+            },
+            unread,
+            redacted: Some("XXXX".to_owned()),
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clinical::DeidentifiedNote;
-use inference::{Engine, Scores};
+use inference::{Engine, ReadText, Scores};
 use serde::Serialize;
 
 use super::{ModelCliError, ModelSource, bar, reports};
@@ -61,7 +61,8 @@ pub(super) fn run(args: &PredictArgs) -> Result<(), ModelCliError> {
             .map(|(_, note)| note)
             .filter(|note| engine.reads(note))
             .collect();
-        let texts: Vec<&str> = read.iter().map(|note| note.text()).collect();
+        let read: Vec<ReadText<'_>> = read.iter().map(|note| engine.reading(note)).collect();
+        let texts: Vec<&str> = read.iter().map(ReadText::text).collect();
         let mut scores = engine.score_batch(&texts)?.into_iter();
         for (uid, note) in chunk {
             let answer = if engine.reads(note) { scores.next() } else { None };

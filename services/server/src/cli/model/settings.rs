@@ -1,6 +1,7 @@
 //! How a model is trained, as flags.
 
 use clap::Args;
+use inference::Reads;
 use training::{Calibration, Options, Target};
 
 /// How the model is trained; the default model adds `--full` to the defaults.
@@ -62,6 +63,12 @@ pub struct Settings {
     /// Word pieces that neighbouring windows share
     #[arg(long, default_value_t = Options::default().overlap, value_name = "N")]
     overlap: usize,
+    /// What is read wherever the gateway replaced something; empty: the surrogate itself
+    #[arg(long, default_value = "XXXX", value_name = "TEXT")]
+    redacted: String,
+    /// Read all of a report, its head, history, technique, comparison and signature as well
+    #[arg(long)]
+    whole: bool,
     /// First epochs that go from easy reports to hard ones: short ones that a bag of words is sure of come first
     #[arg(long, default_value_t = Options::default().curriculum, value_name = "N")]
     curriculum: u32,
@@ -113,6 +120,10 @@ impl Settings {
             least_supporting: self.least_supporting,
             window: self.window,
             overlap: self.overlap,
+            reads: Reads {
+                redacted: Some(self.redacted.clone()).filter(|text| !text.is_empty()),
+                sections: !self.whole,
+            },
             seed: self.seed,
             ..preset
         }
@@ -125,6 +136,7 @@ impl Settings {
         let sensitivity = self
             .sensitivity
             .map_or_else(String::new, |wanted| format!("--sensitivity {wanted} "));
+        let whole = if self.whole { "--whole " } else { "" };
         let what = if options.full {
             "--full".to_owned()
         } else {
@@ -138,7 +150,7 @@ impl Settings {
         format!(
             "--epochs {} --batch-tokens {} {what} --learning-rate {} --head-learning-rate {} --dropout {} --average {} \
              --shuffle {} --class-balance {} --held-out {} --least-notes {} --least-supporting {} --window {} --overlap {} \
-             --curriculum {} --patience {} {sensitivity}--calibration {} --seed {}",
+             {whole}--redacted={} --curriculum {} --patience {} {sensitivity}--calibration {} --seed {}",
             self.epochs,
             self.batch_tokens,
             options.learning_rate,
@@ -152,6 +164,7 @@ impl Settings {
             self.least_supporting,
             self.window,
             self.overlap,
+            self.redacted,
             self.curriculum,
             self.patience,
             self.calibration,

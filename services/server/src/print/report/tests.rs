@@ -10,6 +10,7 @@ fn piece(text: &str, tone: Tone, number: usize) -> Segment {
         tone,
         number,
         weight: String::new(),
+        unread: false,
     }
 }
 
