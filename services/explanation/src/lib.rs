@@ -40,6 +40,7 @@ mod word;
 pub use explain::{Budget, ExplainError, MIN_R2, MIN_SPREAD, MIN_WEIGHT, explain, explain_at};
 pub use lime::{Lime, LimeFeature, LimeOptions, Words, lime};
 pub use phrase::MAX_PHRASES;
+pub use random::SplitMix64;
 pub use settle::{FEWEST, INTERVAL};
 
 /// Number of the method of [`explain_at`]: another one when the same text, seed and scorer give another explanation.

@@ -2,9 +2,22 @@
 
 /// `SplitMix64` (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014; constants of
 /// Vigna's `splitmix64.c`): small, and seeded by any number.
-pub(crate) struct SplitMix64(pub(crate) u64);
+pub struct SplitMix64(pub(crate) u64);
 
 impl SplitMix64 {
+    /// A sequence that the seed says.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Puts `values` in another order, each order as likely as any other.
+    pub fn shuffle<T>(&mut self, values: &mut [T]) {
+        for at in (1..values.len()).rev() {
+            values.swap(at, self.below(at + 1));
+        }
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -33,6 +46,20 @@ impl SplitMix64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shuffle_keeps_every_value_and_each_order_is_drawn() {
+        let mut seen = std::collections::BTreeSet::new();
+        let mut random = SplitMix64::new(7);
+        for _ in 0..200 {
+            let mut values = [1, 2, 3];
+            random.shuffle(&mut values);
+            seen.insert(values);
+            values.sort_unstable();
+            assert_eq!(values, [1, 2, 3]);
+        }
+        assert_eq!(seen.len(), 6);
+    }
 
     #[test]
     fn splitmix_gives_the_reference_sequence() {

@@ -134,7 +134,22 @@ impl Engine {
     /// # Errors
     /// As [`Engine::load`], and when nobody trusted signed the model.
     pub fn load_trusted(folder: &Path, trust: Trust<'_>, options: EngineOptions) -> Result<Self, LoadError> {
-        let mut parts = Parts::read(folder, trust)?;
+        Self::start(Parts::read(folder, trust)?, options)
+    }
+
+    /// The model in `folder` with the values of each of its matrices in another order: knows nothing, and computes as much.
+    /// For checks of explanations (Adebayo et al. 2018, arXiv:1810.03292), which must not look like those of the model
+    /// itself.
+    ///
+    /// # Errors
+    /// As [`Engine::load`].
+    pub fn load_shuffled(folder: &Path, options: EngineOptions, seed: u64) -> Result<Self, LoadError> {
+        let mut parts = Parts::read(folder, Trust::Anybody)?;
+        parts.shuffle(seed);
+        Self::start(parts, options)
+    }
+
+    fn start(mut parts: Parts, options: EngineOptions) -> Result<Self, LoadError> {
         let backend = match parts.prepare(options.compute, Place::new(options.kernel, options.threads))? {
             Prepared::Candle(classifier) => Backend::Candle(classifier),
             Prepared::Kernels(mut runner) => {

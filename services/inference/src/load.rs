@@ -137,6 +137,11 @@ impl Parts {
         Ok(Prepared::Kernels(Box::new(runner)))
     }
 
+    /// Puts the values of each matrix in another order.
+    pub(crate) fn shuffle(&mut self, seed: u64) {
+        self.weights.shuffle(seed);
+    }
+
     /// Dimensions of the encoder.
     pub(crate) const fn config(&self) -> &Config {
         &self.config

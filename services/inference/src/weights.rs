@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use explanation::SplitMix64;
 use safetensors::{Dtype, SafeTensors, View};
 
 /// Suffix of the tensor that holds the scales of an int8 matrix.
@@ -190,6 +191,22 @@ fn float_bytes<'a>(shape: &[usize], values: &[f32]) -> Bytes<'a> {
 }
 
 impl Weights {
+    /// Puts the values of each matrix in another order, each matrix alone; biases, layer norms and scales stay.
+    pub(crate) fn shuffle(&mut self, seed: u64) {
+        let mut random = SplitMix64::new(seed);
+        for matrix in self.matrices.values_mut() {
+            random.shuffle(&mut matrix.values);
+        }
+        let floats = self.floats.values_mut();
+        let adapters = self
+            .adapters
+            .values_mut()
+            .flat_map(|adapter| [&mut adapter.a, &mut adapter.b]);
+        for tensor in floats.chain(adapters).filter(|tensor| tensor.shape.len() > 1) {
+            random.shuffle(&mut tensor.values);
+        }
+    }
+
     /// The bytes of `weights.safetensors`; the same weights give the same bytes.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ mod bench;
 mod document;
 mod replay;
 mod reports;
+mod shuffled;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};

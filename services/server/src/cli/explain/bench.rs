@@ -7,9 +7,9 @@ use std::time::Instant;
 use clap::Args;
 use clinical::{Explanation, Impression, Phrase, Span};
 use explanation::{Budget, LimeOptions, Words};
-use inference::{Engine, ScoreError};
+use inference::{Engine, EngineOptions, ScoreError};
 
-use super::{ExplainCliError, covered, load, reports, scores, whole};
+use super::{ExplainCliError, covered, load, reports, scores, shuffled, whole};
 use crate::cli::{Failure, say};
 
 /// Arguments of `explain bench`.
@@ -33,9 +33,12 @@ pub(super) struct BenchArgs {
     /// Samples of the reference method that erasure is compared with; 0 leaves the comparison out
     #[arg(long, default_value_t = 0)]
     lime: u32,
+    /// Compare with the explanations of a model whose weights are shuffled
+    #[arg(long)]
+    shuffled: bool,
 }
 
-type Error = explanation::ExplainError<ScoreError>;
+pub(super) type Error = explanation::ExplainError<ScoreError>;
 
 /// Means over the reports.
 #[derive(Default)]
@@ -60,7 +63,14 @@ struct Totals {
     /// Comprehensiveness and sufficiency of ours, then of the reference method.
     erased: [f64; 4],
     lime_seconds: f64,
+    /// Reports compared with the shuffled model: how many, their correlations, and how many it explains.
+    shuffles: f64,
+    alike: [f64; 2],
+    still: f64,
 }
+
+/// Seed of the shuffled weights.
+const SHUFFLE: u64 = 2026;
 
 /// Runs `explain bench`.
 pub(super) fn run(args: &BenchArgs) -> Result<(), Failure> {
@@ -70,16 +80,39 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), Failure> {
         .collect();
     let step = (reports.len() / args.notes.max(1)).max(1);
     let engine = load(args.model.as_deref())?;
+    let folder = args.model.clone().unwrap_or_else(crate::model::bundled);
+    let shuffled = args
+        .shuffled
+        .then(|| Engine::load_shuffled(&folder, EngineOptions::default(), SHUFFLE))
+        .transpose()
+        .map_err(|error| ExplainCliError::Load(folder, error))?;
     let mut totals = Totals::default();
     for (at, report) in reports.iter().step_by(step).take(args.notes).enumerate() {
-        one(&engine, &report.text, args, &mut totals).map_err(|source| ExplainCliError::Explain {
+        let trouble = |source: Error| ExplainCliError::Explain {
             row: at + 1,
             source: Box::new(source.into()),
-        })?;
+        };
+        one(&engine, &report.text, args, &mut totals).map_err(trouble)?;
+        if let Some(shuffled) = &shuffled {
+            let budget = Budget {
+                samples: args.samples,
+                ..Budget::default()
+            };
+            let found = shuffled::alike([&engine, shuffled], &report.text, budget).map_err(trouble)?;
+            if let Some(alike) = found {
+                totals.shuffles += 1.0;
+                totals.alike[0] += alike.left_out;
+                totals.alike[1] += alike.shown;
+                totals.still += f64::from(u8::from(alike.reliable));
+            }
+        }
         tracing::info!(
             report = at + 1,
             same = totals.same,
             calls = totals.calls / totals.runs,
+            erasures = totals.erasures,
+            comprehensiveness = ?[totals.erased[0], totals.erased[2]].map(|sum| sum / totals.erasures),
+            sufficiency = ?[totals.erased[1], totals.erased[3]].map(|sum| sum / totals.erasures),
             "explained"
         );
     }
@@ -267,7 +300,7 @@ fn erasure(
 }
 
 /// The text without the words in `chosen`, or, if they are kept, without all the others.
-fn erased(text: &str, words: &[Span], chosen: &[Span], keep: bool) -> String {
+pub(super) fn erased(text: &str, words: &[Span], chosen: &[Span], keep: bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0_u32;
     for &word in words {
@@ -313,6 +346,19 @@ fn print(args: &BenchArgs, totals: &Totals) {
         ("planted words recalled", mean(totals.recalled, totals.planted)),
     ] {
         say(format_args!("  {name:<48} {value:>9.3}"));
+    }
+    if totals.shuffles > 0.0 {
+        say(format_args!(
+            "the same model with shuffled weights, {} reports",
+            totals.shuffles
+        ));
+        for (name, value) in [
+            ("correlation of what words move alone", totals.alike[0]),
+            ("correlation of the weights shown", totals.alike[1]),
+            ("reports that it still explains", totals.still),
+        ] {
+            say(format_args!("  {name:<48} {:>9.3}", mean(value, totals.shuffles)));
+        }
     }
     if totals.erasures > 0.0 {
         say(format_args!(

@@ -23,7 +23,7 @@ use crate::cli::{
 pub(super) struct ReplayArgs {
     /// Compute the explanation of this case again, from the pins in the audit log and the stored note, and compare it with
     /// the stored one; exits with 1 where they differ more than the kernels explain
-    #[arg(long, value_name = "CASE", conflicts_with_all = ["csv", "seed", "mode", "samples", "rows", "html"])]
+    #[arg(long, value_name = "CASE", conflicts_with_all = ["csv", "seed", "mode", "samples", "rows", "html", "pdf"])]
     pub(super) replay: Option<String>,
     /// Instructions to use instead of those of the log: `reference` gives the bits of AVX2 and AVX-512 on any processor
     #[arg(long, requires = "replay")]
@@ -60,6 +60,17 @@ impl Pins {
             outcome: word("outcome")?,
         })
     }
+
+    /// Whether this program makes explanations as the one that made this one did.
+    fn same_method(&self) -> Result<(), String> {
+        let [made, have] = [self.method, explanation::METHOD.into()];
+        if made == have {
+            return Ok(());
+        }
+        Err(format!(
+            "this explanation was made by method {made}, and this program has method {have}: the version of Countersign that was running then can make it again"
+        ))
+    }
 }
 
 /// What is stored of a case.
@@ -78,13 +89,7 @@ pub(super) fn run(case: &str, args: &ReplayArgs, model: Option<&Path>) -> Result
         let stored = load(&opened, report).await?;
         opened.store.close().await;
         let Stored { note, outcome, pins } = stored;
-        if pins.method != u64::from(explanation::METHOD) {
-            let [made, have] = [pins.method, explanation::METHOD.into()];
-            return Err(format!(
-                "this explanation was made by method {made}, and this program has method {have}: the version of Countersign that was running then can make it again"
-            )
-            .into());
-        }
+        pins.same_method()?;
         let kernel = args.kernel.unwrap_or(pins.kernel);
         let engine = engine(model, &pins, kernel, args.threads)?;
         let again = tokio::task::spawn_blocking(move || {
@@ -223,4 +228,35 @@ fn difference(a: &Explanation, b: &Explanation) -> (bool, f64) {
         .filter_map(|(span, weight)| Some((weight - b.get(span)?).abs()))
         .fold(0.0, f64::max);
     (a.keys().eq(b.keys()), largest)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pins(method: Option<u32>) -> Pins {
+        let mut facts = json!({
+            "model": "aa", "kernel": "avx2", "precision": "int8", "samples": 512, "seed": "07", "outcome": "bb"
+        });
+        if let Some(method) = method {
+            facts["method"] = method.into();
+        }
+        let facts = facts.as_object().expect("an object");
+        Pins::of(facts).expect("every pin is there")
+    }
+
+    #[test]
+    fn what_another_method_made_is_not_made_again() {
+        assert!(pins(Some(explanation::METHOD)).same_method().is_ok());
+        // The first method had no number.
+        for (other, said) in [
+            (None, "made by method 1,"),
+            (Some(explanation::METHOD + 1), "by method 3,"),
+        ] {
+            let refused = pins(other).same_method().expect_err("another method");
+            assert!(refused.contains(said), "{refused}");
+        }
+    }
 }
