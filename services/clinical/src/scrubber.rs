@@ -142,7 +142,7 @@ pub struct Scrubber {
 
 impl Scrubber {
     /// Version of the rules in this build.
-    pub const VERSION: ScrubberVersion = ScrubberVersion(3);
+    pub const VERSION: ScrubberVersion = ScrubberVersion(4);
 
     /// A scrubber whose surrogates are drawn with `key`. Compiles every rule: make one and share it.
     ///

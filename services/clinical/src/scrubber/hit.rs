@@ -69,7 +69,8 @@ impl Hit {
 }
 
 /// Makes one ordered list without overlaps that covers every letter and digit of every find. The longer find wins
-/// where two overlap, at equal length the known one; what the loser covers beyond it is kept as a find of its own.
+/// where two overlap, at equal length a date (which is shifted, so that intervals stay), then the known one; what the loser
+/// covers beyond it is kept as a find of its own.
 pub(crate) fn resolve(text: &str, mut hits: Vec<Hit>) -> Vec<Hit> {
     hits.retain(|hit| !hit.range.is_empty());
     // Overlapping finds form groups; within a group the order of preference decides.
@@ -93,7 +94,11 @@ fn settle(text: &str, group: &mut Vec<Hit>, resolved: &mut Vec<Hit>) {
         resolved.append(group);
         return;
     }
-    group.sort_by_key(|hit| (std::cmp::Reverse(hit.range.len()), !hit.known, hit.range.start));
+    let date = |hit: &Hit| matches!(hit.kind, Kind::Date(_));
+    group.sort_by_key(|hit| {
+        let longest = std::cmp::Reverse(hit.range.len());
+        (longest, !date(hit), !hit.known, hit.range.start)
+    });
     // By first byte; what is placed never overlaps, so that a find's neighbours are found by search.
     let mut placed: BTreeMap<usize, Hit> = BTreeMap::new();
     for hit in group.drain(..) {

@@ -386,7 +386,9 @@ impl Print {
             if let Some(patient) = &page.patient {
                 text = format!("{} · {text}", who(patient));
             }
-            let left = self.set(&[(&text, QUIET)], MEASURE - 50.0).into_iter().next();
+            // Small, so that it is one line; of a longer one the end is left out.
+            let foot = style(7.0, false, MUTED);
+            let left = self.set(&[(&text, foot)], MEASURE - 50.0).into_iter().next();
             if let Some(line) = left {
                 self.sheet.margin(nth, line, MARGIN, base);
             }
