@@ -83,6 +83,25 @@ pub(crate) fn stack(pairs: &[(f64, f64)], targets: &[f64], weights: &[f64]) -> S
     Stack { own, any, bias }
 }
 
+/// Targets for fitting a calibration on few notes: of `n` notes of a kind none is certain to be one, but `(n + 1) / (n + 2)`
+/// (Platt 1999, Probabilistic Outputs for Support Vector Machines, section 2.2). Without them a slope that is fitted on notes
+/// which the model tells apart almost without a mistake says 0.999 where nine in ten are right.
+pub(crate) fn smoothed(targets: &[f64], weights: &[f64]) -> Vec<f64> {
+    let sum = |part: &dyn Fn(f64) -> f64| {
+        targets
+            .iter()
+            .zip(weights)
+            .map(|(t, w)| w * part(*t))
+            .sum::<f64>()
+    };
+    let (with, without) = (sum(&|target| target), sum(&|target| 1.0 - target));
+    let (high, low) = ((with + 1.0) / (with + 2.0), 1.0 / (without + 2.0));
+    targets
+        .iter()
+        .map(|target| target * high + (1.0 - target) * low)
+        .collect()
+}
+
 /// The rising line through the frequencies: pools neighbours that fall (pool adjacent violators, Ayer et al. 1955, Ann Math
 /// Statist 26(4)), each block a knot at its mean probability. Straight lines between the knots keep the order of notes that a
 /// step would tie. `None` with fewer than two blocks, which is no line.
@@ -239,6 +258,24 @@ mod tests {
         // A sign that points the wrong way is left out, not turned around.
         let wrong: Vec<f64> = targets.iter().map(|target| 1.0 - target).collect();
         assert!(stack(&pairs, &wrong, &[1.0; 80]).any.abs() < 1e-12);
+    }
+
+    #[test]
+    fn few_notes_without_a_mistake_do_not_make_certain() {
+        // Eight notes that the model tells apart: three of one kind, of which one has two copies, and five of the other.
+        let targets = [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+        let weights = [1.0, 1.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0];
+        let smoothed = smoothed(&targets, &weights);
+        assert!((smoothed[0] - 5.0 / 6.0).abs() < 1e-12 && (smoothed[7] - 1.0 / 7.0).abs() < 1e-12);
+        let pairs: Vec<(f64, f64)> = targets
+            .iter()
+            .map(|target| (20.0 * target - 10.0, 20.0 * target - 10.0))
+            .collect();
+        let said = |targets: &[f64]| {
+            let fit = stack(&pairs, targets, &weights);
+            sigmoid(fit.bias + 10.0 * (fit.own + fit.any))
+        };
+        assert!(said(&targets) > 0.99 && said(&smoothed) < 0.95);
     }
 
     #[test]

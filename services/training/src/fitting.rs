@@ -136,7 +136,7 @@ pub(crate) fn fit(
         .iter()
         .map(|example| f64::from(example.targets[0]))
         .collect();
-    let stack = calibration::stack(&pairs, &abnormal, &copies);
+    let stack = calibration::stack(&pairs, &calibration::smoothed(&abnormal, &copies), &copies);
     let mut stacked: Vec<f64> = pairs
         .iter()
         .map(|&(own, any)| calibration::sigmoid(stack.bias + stack.own * own + stack.any * any))

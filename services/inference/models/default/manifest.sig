@@ -1,4 +1,4 @@
 countersign-model/1
-manifest.json sha256 3a8ddb04b3c57b122d80c80e6b9383e50617a0cc810633a581cdb5f47a66808f
+manifest.json sha256 b7eedfa2c1651167d94f3d7d64f1c3bd79a0b71b3dc9f05f2be91b391f660401
 
-— countersign/models L/8lRLA8zIWlPsRSlXncVjjF5OrxTWiX175NmBQCH7/cm4NWzOWXHzBDfmJ1VIoYLpll+zDZPnBLcgFJfDZlvGQ5wwY=
+— countersign/models L/8lRBAjTaQRW30KSioFBJdRUSP+BW8OvpQi/MmD3blTQ7u6mdWntP7c7flTcLVXWUTbFTpZpi/GpqoadyxGfCfaZwk=
