@@ -99,18 +99,18 @@ enum Kind {
 }
 
 /// The passages of `text` that are not read: headings of what is read, and of a report with a heading for its findings, what stands before it, the sections
-/// that frame it and its signature; of one that has a heading for its conclusion alone, the paragraphs that frame it.
+/// that frame it and its signature; of one that has a heading for its conclusion alone, the lines or paragraphs that frame it.
 /// Nothing where there is no such heading, or nothing would be left.
 pub(crate) fn unread(text: &str) -> Vec<Span> {
     let headings = headings(text);
     let first = |kind| headings.iter().position(|heading| heading.kind == kind);
     let findings = first(Kind::Findings);
     let conclusion = first(Kind::Conclusion);
-    let (Some(start), has_findings) = (findings.or(conclusion), findings.is_some()) else {
+    let Some(start) = findings.or(conclusion) else {
         return Vec::new();
     };
     // What was seen may stand without a heading before a conclusion that has one.
-    let headed = has_findings && conclusion.is_none_or(|conclusion| start < conclusion);
+    let headed = findings.is_some() && conclusion.is_none_or(|conclusion| start < conclusion);
     let mut parts: Vec<(usize, usize, bool)> = Vec::new();
     let mut push = |start: usize, end: usize, read: bool| {
         if start < end {
@@ -135,20 +135,19 @@ pub(crate) fn unread(text: &str) -> Vec<Span> {
             Kind::Signature => true,
             Kind::Aside | Kind::Other => signed,
         };
-        let read = !signed && kind != Kind::Aside;
         if headed && nth < start {
             push(at, end, false);
         } else if matches!(kind, Kind::Findings | Kind::Conclusion) {
             let body = body.min(end);
             push(at, body, false);
             push(body, end, true);
-        } else if read || has_findings || signed {
-            push(at, end, read);
+        } else if kind == Kind::Aside && !signed {
+            // What follows without a heading of its own may be what was seen.
+            let aside = aside(text, body, end);
+            push(at, aside, false);
+            push(aside, end, true);
         } else {
-            // Without a heading of its own, what was seen begins with the next paragraph.
-            let paragraph = text[at..end].find("\n\n").map_or(end, |blank| at + blank + 2);
-            push(at, paragraph, false);
-            push(paragraph, end, true);
+            push(at, end, !signed);
         }
     }
     let words = |&(start, end, read): &(usize, usize, bool)| {
@@ -168,6 +167,24 @@ pub(crate) fn unread(text: &str) -> Vec<Span> {
         }
     }
     unread
+}
+
+/// Where the text under a heading that frames a report ends, within `body..end`: with its line, or, if nothing stands on that,
+/// with its paragraph.
+fn aside(text: &str, body: usize, end: usize) -> usize {
+    let (mut at, mut begun) = (body, false);
+    for (nth, line) in text[body..end].split_inclusive('\n').enumerate() {
+        let blank = line.trim().is_empty();
+        if begun && blank {
+            break;
+        }
+        at += line.len();
+        begun |= !blank;
+        if nth == 0 && begun {
+            break;
+        }
+    }
+    at
 }
 
 /// A heading, its colon included, and what stands under it.
@@ -291,7 +308,12 @@ mod tests {
     #[test]
     fn what_was_seen_without_a_heading_is_read() {
         let text = "INDICATION: cough.\n\nThe lungs are clear.\n\nCOMPARISON: none.\nIMPRESSION\nNormal.";
-        assert_eq!(read(text), "The lungs are clear.\n\n\nNormal.");
+        assert_eq!(read(text), "\nThe lungs are clear.\n\n\nNormal.");
+        // Whatever ends the lines, and where the frame stands on lines of its own.
+        let text = "INDICATION:\r\ncough,\r\nfever\r\n\r\nThe lungs are clear.\r\nIMPRESSION: Normal.";
+        assert_eq!(read(text), "\r\nThe lungs are clear.\r\n Normal.");
+        let text = "FINDINGS: Clear.\nCOMPARISON: none.\nThe heart is large.";
+        assert_eq!(read(text), " Clear.\nThe heart is large.");
         let text = "A large effusion.\nIMPRESSION: Effusion.\nFINDINGS: see above.";
         assert_eq!(read(text), "A large effusion.\n Effusion.\n see above.");
     }
