@@ -40,6 +40,25 @@ fn a_report_goes_in_and_a_signed_answer_comes_out() {
     let refused = physician.act(
         &report,
         "sign",
+        &[
+            ("decision", "reject"),
+            ("comment", "Quillon wrote this"),
+            ("password", "a wrong password"),
+        ],
+    );
+    assert_eq!(refused.status, 409);
+    // What was typed is still there, but for the password; here the reason is missing as well.
+    for kept in [
+        "Choose a reason",
+        ">Quillon wrote this</textarea>",
+        "value=\"reject\" required checked",
+    ] {
+        assert!(refused.body.contains(kept), "{kept}: {}", refused.body);
+    }
+    assert!(!refused.body.contains("a wrong password"));
+    let refused = physician.act(
+        &report,
+        "sign",
         &[("decision", "agree"), ("password", "a wrong password")],
     );
     assert_eq!(refused.status, 409);

@@ -17,6 +17,7 @@ use super::{
     scene::Portal,
     session,
 };
+use crate::pages::Draft;
 use crate::view::case::{Shown, case_page};
 
 /// A case with the permit that lets its note be read.
@@ -55,12 +56,16 @@ pub async fn show(portal: Portal, report: web::Path<String>) -> Result<HttpRespo
 fn render<'a>(
     portal: &'a Portal,
     report: &'a str,
-    alert: Option<String>,
+    alert: Option<(String, Option<Draft>)>,
 ) -> Pin<Box<dyn Future<Output = Result<HttpResponse, PageProblem>> + 'a>> {
     Box::pin(page_of(portal, report, alert))
 }
 
-async fn page_of(portal: &Portal, report: &str, alert: Option<String>) -> Result<HttpResponse, PageProblem> {
+async fn page_of(
+    portal: &Portal,
+    report: &str,
+    alert: Option<(String, Option<Draft>)>,
+) -> Result<HttpResponse, PageProblem> {
     let app = &portal.app;
     let mut tx = app.begin(Door::Portal).await?;
     let Opened { case, permit, facts } = open(portal, &mut tx, report).await?;
@@ -75,6 +80,7 @@ async fn page_of(portal: &Portal, report: &str, alert: Option<String>) -> Result
     let signer = tx.signer_name(&at).await?;
     tx.finish().await?;
     let status = if alert.is_some() { 409 } else { 200 };
+    let (alert, draft) = alert.map_or((None, None), |(alert, draft)| (Some(alert), draft));
     let shown = Shown {
         case: &case,
         note: &note,
@@ -85,6 +91,7 @@ async fn page_of(portal: &Portal, report: &str, alert: Option<String>) -> Result
         mine: facts.claim_holder,
         labels: app.model.labels(),
         alert,
+        draft,
     };
     let page = case_page(
         page::chrome(portal, &format!("Case {}", at.report.short()), "/queue"),
@@ -148,7 +155,7 @@ pub async fn claim(
         return render(
             &portal,
             &report,
-            Some("Somebody else holds this case, or it is signed.".to_owned()),
+            Some(("Somebody else holds this case, or it is signed.".to_owned(), None)),
         )
         .await;
     };
@@ -198,7 +205,6 @@ pub async fn unclaim(
 
 /// The form of a decision, read as pairs, since `finding` comes once for each box that is ticked.
 struct SignForm {
-    csrf: String,
     version: u32,
     decision: Decision,
     password: String,
@@ -209,12 +215,11 @@ const COMMENT: usize = 2000;
 
 impl SignForm {
     fn parse(pairs: Vec<(String, String)>, labels: &[Label]) -> Result<Self, Problem> {
-        let (mut csrf, mut version, mut decision) = (String::new(), 0, String::new());
+        let (mut version, mut decision) = (0, String::new());
         let (mut impression, mut reason, mut comment) = (String::new(), String::new(), String::new());
         let (mut password, mut findings) = (String::new(), Vec::new());
         for (name, value) in pairs {
             match name.as_str() {
-                "csrf" => csrf = value,
                 "version" => {
                     version = value
                         .parse()
@@ -264,7 +269,6 @@ impl SignForm {
             _ => return Err(Problem::BadField("Choose agree, amend or reject.")),
         };
         Ok(Self {
-            csrf,
             version,
             decision,
             password,
@@ -279,22 +283,28 @@ pub async fn sign(
     form: web::Form<Vec<(String, String)>>,
 ) -> Result<HttpResponse, PageProblem> {
     let app = &portal.app;
-    let form = match SignForm::parse(form.into_inner(), app.model.labels()) {
+    let pairs = form.into_inner();
+    // Nothing of a form that another page sent comes back in this one.
+    let csrf = pairs.iter().find(|(name, _)| name == "csrf");
+    portal.check_form(csrf.map_or("", |(_, token)| token))?;
+    let draft = draft(&pairs);
+    let form = match SignForm::parse(pairs, app.model.labels()) {
         Ok(form) => form,
-        Err(Problem::BadField(what)) => return render(&portal, &report, Some(what.to_owned())).await,
+        Err(Problem::BadField(what)) => {
+            return render(&portal, &report, Some((what.to_owned(), Some(draft)))).await;
+        }
         Err(problem) => return Err(problem.into()),
     };
-    portal.check_form(&form.csrf)?;
     // The password is checked before the case is locked: hashing takes a while, and nobody should wait for it.
     if !reauthenticated(&portal, form.password).await? {
         let alert = "The password is wrong, or the account is locked for a while. Nothing was signed.";
-        return render(&portal, &report, Some(alert.to_owned())).await;
+        return render(&portal, &report, Some((alert.to_owned(), Some(draft)))).await;
     }
     let mut tx = app.begin(Door::Portal).await?;
     let opened = open(&portal, &mut tx, &report).await?;
     if same_version(&opened.case, form.version).is_err() {
         drop(tx);
-        return render(&portal, &report, Some(MOVED_ON.to_owned())).await;
+        return render(&portal, &report, Some((MOVED_ON.to_owned(), None))).await;
     }
     let facts = Facts {
         reauthenticated: true,
@@ -304,11 +314,11 @@ pub async fn sign(
         drop(tx);
         let alert =
             "The claim has ended, or somebody else holds the case. Claim it again; nothing was signed.";
-        return render(&portal, &report, Some(alert.to_owned())).await;
+        return render(&portal, &report, Some((alert.to_owned(), Some(draft)))).await;
     }
     if !matches!(opened.case, AnyCase::Claimed(_)) {
         drop(tx);
-        return render(&portal, &report, Some(MOVED_ON.to_owned())).await;
+        return render(&portal, &report, Some((MOVED_ON.to_owned(), None))).await;
     }
     let permit_to_sign = permit::<SignReport>(&portal, &opened, &facts).await?;
     let AnyCase::Claimed(case) = opened.case else {
@@ -341,6 +351,22 @@ pub async fn sign(
     tx.finish().await?;
     app.metrics.transition("signed");
     Ok(back(&report))
+}
+
+/// What a form has in it, but for the password.
+fn draft(pairs: &[(String, String)]) -> Draft {
+    let mut draft = Draft::default();
+    for (name, value) in pairs {
+        match name.as_str() {
+            "decision" => draft.decision.clone_from(value),
+            "impression" => draft.impression.clone_from(value),
+            "finding" => draft.findings.push(value.clone()),
+            "reason" => draft.reason.clone_from(value),
+            "comment" => draft.comment.clone_from(value),
+            _ => {}
+        }
+    }
+    draft
 }
 
 async fn reauthenticated(portal: &Portal, password: String) -> Result<bool, Problem> {

@@ -36,9 +36,43 @@ pub struct CasePage {
     pub signed: Option<SignedView>,
     /// What went wrong with the last form, if anything.
     pub alert: Option<String>,
+    /// What that form had in it.
+    pub draft: Option<Draft>,
+}
+
+/// What a form that was not signed had in it, so that nobody types it again; the password is no part of it.
+#[derive(Clone, Default)]
+pub struct Draft {
+    /// `agree`, `amend` or `reject`.
+    pub decision: String,
+    /// `normal` or `abnormal`.
+    pub impression: String,
+    /// Findings.
+    pub findings: Vec<String>,
+    /// Code of the reason of a rejection.
+    pub reason: String,
+    /// Comment.
+    pub comment: String,
 }
 
 impl CasePage {
+    /// Whether the form begins with this decision: as it was sent last.
+    fn decides(&self, decision: &str) -> bool {
+        self.draft
+            .as_ref()
+            .is_some_and(|draft| draft.decision == decision)
+    }
+
+    /// Whether it begins with this reason.
+    fn gives(&self, reason: &str) -> bool {
+        self.draft.as_ref().is_some_and(|draft| draft.reason == reason)
+    }
+
+    /// The comment that it begins with.
+    fn comment(&self) -> &str {
+        self.draft.as_ref().map_or("", |draft| draft.comment.as_str())
+    }
+
     /// Whether the note shows the evidence of this number: evidence inside other evidence is in the chart alone.
     fn marked(&self, number: usize) -> bool {
         self.note.iter().any(|piece| piece.number == number)
@@ -49,8 +83,11 @@ impl CasePage {
         self.note.iter().any(|piece| piece.number != 0)
     }
 
-    /// Whether the model suggests this impression: the amendment starts from it.
+    /// Whether the amendment starts from this impression: as it was sent last, or the model's.
     fn suggests(&self, impression: &str) -> bool {
+        if let Some(draft) = self.draft.as_ref().filter(|draft| !draft.impression.is_empty()) {
+            return draft.impression == impression;
+        }
         self.suggestion
             .as_ref()
             .is_ok_and(|suggestion| suggestion.impression == impression)

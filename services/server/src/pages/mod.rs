@@ -12,7 +12,7 @@ mod report;
 pub use account::{AccountRow, AccountsPage};
 pub use audit::{AuditPage, AuditRow, LogStatus};
 pub use case::{
-    Bar, CaseActions, CasePage, CaseState, Choice, FindingRow, PatientBanner, Segment, SignedView,
+    Bar, CaseActions, CasePage, CaseState, Choice, Draft, FindingRow, PatientBanner, Segment, SignedView,
     Suggestion, Tone, Whisker,
 };
 pub use error::ErrorPage;
@@ -141,6 +141,7 @@ mod tests {
             },
             signed: None,
             alert: None,
+            draft: None,
         }
     }
 
@@ -259,6 +260,34 @@ mod tests {
         assert!(html.contains("value=\"amend\"") && html.contains("value=\"reject\""));
         assert!(!html.contains("name=\"impression\" value=\"abnormal\" checked"));
         assert!(html.contains("<b>No suggestion:</b> the report is empty"));
+        Ok(())
+    }
+
+    #[test]
+    fn what_was_typed_stays_in_the_form() -> Result<(), askama::Error> {
+        let page = CasePage {
+            draft: Some(Draft {
+                decision: "amend".to_owned(),
+                impression: "normal".to_owned(),
+                findings: Vec::new(),
+                reason: "other".to_owned(),
+                comment: "<b>seen</b> before".to_owned(),
+            }),
+            ..case()
+        };
+        let html = page.render()?;
+        for kept in [
+            "value=\"amend\" required checked",
+            "name=\"impression\" value=\"normal\" checked",
+            "<option value=\"other\" selected>",
+            ">&#60;b&#62;seen&#60;/b&#62; before</textarea>",
+        ] {
+            assert!(html.contains(kept), "{kept}");
+        }
+        assert!(
+            !html.contains("value=\"abnormal\" checked")
+                && !html.contains("value=\"agree\" required checked")
+        );
         Ok(())
     }
 

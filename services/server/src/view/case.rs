@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use crate::{
     http::problem::Problem,
-    pages::{CaseActions, CasePage, CaseState, Choice, Chrome, PatientBanner, SignedView},
+    pages::{CaseActions, CasePage, CaseState, Choice, Chrome, Draft, PatientBanner, SignedView},
     view::{
         evidence::{read_segments, segments, suggestion},
         words,
@@ -34,6 +34,8 @@ pub struct Shown<'a> {
     pub labels: &'a [Label],
     /// What went wrong with the last form.
     pub alert: Option<String>,
+    /// What that form had in it.
+    pub draft: Option<Draft>,
 }
 
 /// The page.
@@ -101,6 +103,7 @@ pub fn case_page(chrome: Chrome, shown: &Shown<'_>) -> Result<CasePage, Problem>
         actions: actions(shown, state, assessment.ok()),
         signed: signed.map(|(result, at, comment)| signed_view(result, at, comment, shown.signer.as_deref())),
         alert: shown.alert.clone(),
+        draft: shown.draft.clone(),
     })
 }
 
@@ -151,9 +154,14 @@ fn actions(shown: &Shown<'_>, state: CaseState, assessment: Option<&Assessment>)
             .iter()
             .map(|label| Choice {
                 label: label.as_str().to_owned(),
-                chosen: assessment.is_some_and(|assessment| {
-                    assessment.findings.iter().any(|finding| finding.label == *label)
-                }),
+                chosen: match &shown.draft {
+                    Some(draft) if draft.decision == "amend" => {
+                        draft.findings.iter().any(|finding| finding == label.as_str())
+                    }
+                    _ => assessment.is_some_and(|assessment| {
+                        assessment.findings.iter().any(|finding| finding.label == *label)
+                    }),
+                },
             })
             .collect(),
         reasons: RejectReason::ALL
