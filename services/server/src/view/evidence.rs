@@ -178,18 +178,22 @@ pub fn suggestion(assessment: &Assessment, text: &str, original: &[(Span, f64)])
 
 /// How much was read, in words.
 fn words_of(reading: Reading, whole: bool) -> String {
-    let what = if whole {
-        "The model read the whole report"
+    let pieces = reading.tokens;
+    let mut said = if whole {
+        format!("The model read the whole report ({pieces} word pieces).")
     } else {
-        "The model read the findings and the conclusion of the report; what else there is (head, history, technique, comparison, headings, signature) it did not read"
+        format!(
+            "The model read the findings and the conclusion of the report ({pieces} word pieces); what else there is (head, history, technique, comparison, headings, signature) it did not read."
+        )
     };
-    if reading.windows == 1 {
-        return format!("{what} ({} word pieces).", reading.tokens);
+    if reading.windows > 1 {
+        let more = format!(
+            " That is longer than the model's window: it was read in {} overlapping windows ({} word pieces shared by neighbours), and the evidence is from the window that decided.",
+            reading.windows, reading.overlap
+        );
+        said.push_str(&more);
     }
-    format!(
-        "{what}. That is longer than the model's window: it was read in {} overlapping windows ({} word pieces, {} shared by neighbours), and the evidence is from the window that decided.",
-        reading.windows, reading.tokens, reading.overlap
-    )
+    said
 }
 
 /// The counterfactual by the numbers of the evidence.
