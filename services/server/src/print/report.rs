@@ -271,7 +271,8 @@ impl Print {
         let list = self.sheet.part(Role::List, None);
         for finding in &suggestion.findings {
             let leading = TEXT * 1.55;
-            self.sheet.keep(leading);
+            // Both columns begin on one page, a name of two lines too.
+            self.sheet.keep(2.0 * leading);
             let item = self.sheet.part(Role::Item, Some(list));
             let label = self.sheet.part(Role::Label, Some(item));
             let body = self.sheet.part(Role::Body, Some(item));
