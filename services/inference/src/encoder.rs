@@ -1,7 +1,7 @@
 //! The encoder and its head over the crate `kernels`: weights packed once, sequences side by side without padding.
 
 use kernels::{
-    Activation, Embedding, Epilogue, Executor, Heads, LayerNorm, PackError, Packed, Precision, Qkv, Table,
+    Activation, Embedding, Epilogue, Executor, Heads, LayerNorm, Memory, PackError, Packed, Precision, Table,
 };
 
 use crate::Config;
@@ -46,10 +46,10 @@ pub(crate) struct Encoder {
 /// What a forward pass writes on its way. It grows to what the largest batch needs and is then used again.
 #[derive(Default)]
 pub(crate) struct Space {
-    hidden: Vec<f32>,
-    qkv: Vec<f32>,
-    mixed: Vec<f32>,
-    looks: Vec<f32>,
+    hidden: Memory,
+    qkv: Memory,
+    mixed: Memory,
+    looks: Memory,
     /// Mean of embeddings, then of last hidden states, of each sequence.
     words: Vec<f32>,
     states: Vec<f32>,
@@ -221,7 +221,7 @@ impl Encoder {
         out: &mut Vec<f32>,
     ) -> Result<(), kernels::EmbedError> {
         let (tokens, width) = (ids.len(), self.embedding.width());
-        let hidden = grown(&mut space.hidden, tokens * width);
+        let hidden = space.hidden.take(tokens * width);
         executor.embed(&self.embedding, ids, None, lengths, hidden)?;
         if self.familiarity.is_some() {
             means(hidden, width, lengths, &mut space.words);
@@ -254,7 +254,7 @@ impl Encoder {
             space.distances.extend(distances);
         }
         let labels = self.labels();
-        let looks = grown(&mut space.looks, tokens * 2 * labels);
+        let looks = space.looks.take(tokens * 2 * labels);
         self.pool(executor, hidden, lengths, looks, out);
         Ok(())
     }
@@ -295,7 +295,7 @@ impl Encoder {
         };
         let (tokens, width) = (ids.len(), self.embedding.width());
         let mut hidden = vec![0.0; tokens * width];
-        let (mut qkv, mut mixed, mut out) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut qkv, mut mixed, mut out) = (Memory::default(), Memory::default(), Vec::new());
         executor.embed(&self.embedding, ids, None, lengths, &mut hidden)?;
         for index in 0..config.num_hidden_layers {
             let layer = reader.layer(index)?;
@@ -352,23 +352,14 @@ fn run_layer(
     heads: Heads,
     lengths: &[usize],
     hidden: &mut [f32],
-    qkv: &mut Vec<f32>,
-    mixed: &mut Vec<f32>,
+    qkv: &mut Memory,
+    mixed: &mut Memory,
 ) {
-    let qkv = grown(qkv, 3 * hidden.len());
-    let mixed = grown(mixed, hidden.len());
-    executor.linear(hidden, &layer.qkv, Epilogue::Bias, qkv);
-    executor.attention(Qkv::fused(qkv, heads.count * heads.width), heads, lengths, mixed);
+    let qkv = executor.project(hidden, &layer.qkv, heads, qkv.take(3 * hidden.len()));
+    let mixed = mixed.take(hidden.len());
+    executor.attention(qkv, heads, lengths, mixed);
     executor.linear(mixed, &layer.output, Epilogue::AddNorm(&layer.mixed_norm), hidden);
     executor.feed_forward(hidden, &layer.up, Activation::Gelu, &layer.down, &layer.norm);
-}
-
-/// The first `length` values of a memory that grows and never shrinks.
-fn grown(memory: &mut Vec<f32>, length: usize) -> &mut [f32] {
-    if memory.len() < length {
-        memory.resize(length, 0.0);
-    }
-    memory.get_mut(..length).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A thread's own memory.
 
 use crate::inputs::Inputs;
+use crate::memory::Memory;
 use crate::step::Step;
 
 /// Grown when needed, kept for the next call.
@@ -11,12 +12,12 @@ pub(crate) struct Area {
     /// A panel whose int8 weights were widened for the tile.
     pub(crate) panel: Vec<Step>,
     /// Between the two products of a feed-forward layer.
-    pub(crate) middle: Vec<f32>,
+    pub(crate) middle: Memory,
     /// Small sums.
+    pub(crate) most: Vec<f32>,
     pub(crate) spare: Vec<f32>,
-    /// Attention: keys and values of a head, interleaved for the tiles.
+    /// Attention: keys of a head, interleaved for the tiles.
     pub(crate) keys: Vec<u32>,
-    pub(crate) values: Vec<u32>,
     /// Attention: 32 queries, a step for each of their dimensions; the same of the result.
     pub(crate) queries: Vec<Step>,
     pub(crate) result: Vec<Step>,

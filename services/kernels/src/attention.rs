@@ -3,7 +3,7 @@
 //!
 //! Columns of the tiles are queries, 32 at once: scores are `K Qᵀ`, a row for each key, so that the softmax runs down the
 //! columns without shuffling, and the result is `Vᵀ P`, for which a key's values and probabilities lie as the tile wants
-//! them. All keys' scores of 32 queries are kept (`128 B × keys`), and so there is no running maximum to rescale by.
+//! them, so that only keys and queries are turned. All keys' scores of 32 queries are kept (`128 B × keys`), and so there is no running maximum to rescale by.
 
 use std::sync::PoisonError;
 
@@ -14,23 +14,42 @@ use crate::inputs::grow;
 use crate::kernel::{Arithmetic, Isa, Op};
 use crate::precision::Precision;
 use crate::softmax::Columnwise;
-use crate::step::{COLUMNS, Step};
-use crate::tile;
+use crate::step::{self, COLUMNS, Step};
+use crate::tile::{self, Left};
+use crate::turn::{Columns, Four, SIDE, Words, turn};
 
-/// Queries, keys and values where they lie: head `h` of token `t` is `[t × pitch + h × width..][..width]` of each.
+/// Queries, keys and values where they lie: head `h` of token `t` is `[t × pitch + h × step..][..width]` of each.
 #[derive(Clone, Copy, Debug)]
 pub struct Qkv<'a> {
     q: &'a [f32],
     k: &'a [f32],
     v: &'a [f32],
     pitch: usize,
+    /// From head to head; as much as a head is wide where there is nothing here.
+    step: Option<usize>,
 }
 
 impl<'a> Qkv<'a> {
     /// Three matrices whose rows start `pitch` values apart.
     #[must_use]
     pub const fn new(q: &'a [f32], k: &'a [f32], v: &'a [f32], pitch: usize) -> Self {
-        Self { q, k, v, pitch }
+        let step = None;
+        Self { q, k, v, pitch, step }
+    }
+
+    /// The result of [`Executor::project`] where heads lie apart: all tokens' queries of a head, then those of the next;
+    /// then the keys, and the values.
+    pub(crate) fn by_head(qkv: &'a [f32], heads: Heads) -> Self {
+        let (third, pitch) = (qkv.len() / 3, heads.width);
+        let part = |index: usize| &qkv[index * third..(index + 1) * third];
+        let step = Some(third / heads.count.max(1));
+        Self {
+            q: part(0),
+            k: part(1),
+            v: part(2),
+            pitch,
+            step,
+        }
     }
 
     /// The result of one product: in each row the queries of all heads, then their keys, then their values.
@@ -65,8 +84,10 @@ struct Head<'a> {
     start: usize,
     /// Tokens.
     length: usize,
-    /// First value in a token.
+    /// First value of the first token.
     offset: usize,
+    /// First column of the result.
+    column: usize,
     width: usize,
 }
 
@@ -96,14 +117,15 @@ impl Executor {
         let hidden = count * width;
         assert!(hidden > 0, "heads of some width");
         assert_eq!(out.len(), tokens * hidden, "a result for each token");
+        let step = qkv.step.unwrap_or(width);
         let needed = if tokens == 0 {
             0
         } else {
-            (tokens - 1) * qkv.pitch + hidden
+            (tokens - 1) * qkv.pitch + (count - 1) * step + width
         };
         let shortest = qkv.q.len().min(qkv.k.len()).min(qkv.v.len());
         assert!(
-            qkv.pitch >= hidden && shortest >= needed,
+            qkv.pitch >= width && shortest >= needed,
             "q, k and v for each token"
         );
         let (isa, areas, starts) = (self.isa, &self.areas, &self.shared.starts);
@@ -114,7 +136,8 @@ impl Executor {
                 qkv,
                 start: starts[sequence],
                 length: lengths[sequence],
-                offset: head * width,
+                offset: head * step,
+                column: head * width,
                 width,
             };
             let mut area = areas[worker].lock().unwrap_or_else(PoisonError::into_inner);
@@ -128,23 +151,22 @@ impl Executor {
 /// While it runs, nobody else may touch this head's columns of its sequence's rows of `out`.
 unsafe fn attend(isa: Isa, head: Head<'_>, area: &mut Area, out: &Disjoint<'_, f32>, hidden: usize) {
     let (length, width) = (head.length, head.width);
+    if length == 0 {
+        return;
+    }
     let most = tile::rows(isa, Precision::F32);
     grow(&mut area.keys, length * width);
-    grow(&mut area.values, length * width);
     grow(&mut area.queries, width);
     grow(&mut area.result, width);
     grow(&mut area.scores, length);
-    let (keys, values) = (
-        &mut area.keys[..length * width],
-        &mut area.values[..length * width],
-    );
+    let keys = &mut area.keys[..length * width];
+    let values = &step::bits(head.qkv.v)[head.start * head.qkv.pitch + head.offset..];
     let (queries, result) = (&mut area.queries[..width], &mut area.result[..width]);
     let scores = &mut area.scores[..length];
     isa.run(Gather {
         head,
         most,
-        keys,
-        values,
+        words: keys,
     });
     for first in (0..length).step_by(COLUMNS) {
         let count = COLUMNS.min(length - first);
@@ -155,31 +177,37 @@ unsafe fn attend(isa: Isa, head: Head<'_>, area: &mut Area, out: &Disjoint<'_, f
             steps: queries,
         });
         for rows in tile::cut(length, most) {
-            let keys = &keys[rows.start * width..];
-            tile::multiply(isa, Precision::F32, rows.len(), keys, queries, &mut scores[rows]);
+            let left = Left {
+                words: &keys[rows.start * width..rows.end * width],
+                pitch: rows.len(),
+            };
+            tile::multiply(isa, Precision::F32, left, queries, &mut scores[rows]);
         }
         let inverse = isa.run(Columnwise { scores });
         for rows in tile::cut(width, most) {
-            let values = &values[rows.start * length..];
-            tile::multiply(isa, Precision::F32, rows.len(), values, scores, &mut result[rows]);
+            let left = Left {
+                words: &values[rows.start..],
+                pitch: head.qkv.pitch,
+            };
+            tile::multiply(isa, Precision::F32, left, scores, &mut result[rows]);
         }
-        for (query, inverse) in inverse.iter().enumerate().take(count) {
-            let place = (head.start + first + query) * hidden + head.offset;
-            // SAFETY: this head's columns of one row of its sequence, which the caller promises nobody else touches.
-            let out = unsafe { out.part(place, width) };
-            for (out, step) in out.iter_mut().zip(&*result) {
-                *out = f32::from_bits(step.0[query]) * inverse;
-            }
-        }
+        isa.run(Results {
+            head,
+            first,
+            count,
+            inverse,
+            steps: result,
+            out,
+            hidden,
+        });
     }
 }
 
-/// Interleaves keys (all keys of a tile together) and values (all dimensions of a tile together).
+/// Interleaves the keys, all of a tile together.
 struct Gather<'a> {
     head: Head<'a>,
     most: usize,
-    keys: &'a mut [u32],
-    values: &'a mut [u32],
+    words: &'a mut [u32],
 }
 
 impl Op for Gather<'_> {
@@ -189,26 +217,18 @@ impl Op for Gather<'_> {
         let Self {
             head,
             most,
-            keys,
-            values,
+            words: keys,
         } = self;
         for rows in tile::cut(head.length, most) {
             let words = &mut keys[rows.start * head.width..rows.end * head.width];
-            for (index, key) in rows.clone().enumerate() {
-                let row = head.row(head.qkv.k, key);
-                for (word, value) in words[index..].iter_mut().step_by(rows.len()).zip(row) {
-                    *word = value.to_bits();
-                }
-            }
-        }
-        for dimensions in tile::cut(head.width, most) {
-            let words = &mut values[dimensions.start * head.length..dimensions.end * head.length];
-            for (key, words) in words.chunks_exact_mut(dimensions.len()).enumerate() {
-                let row = &head.row(head.qkv.v, key)[dimensions.clone()];
-                for (word, value) in words.iter_mut().zip(row) {
-                    *word = value.to_bits();
-                }
-            }
+            turn(
+                rows.len(),
+                |row| head.row(head.qkv.k, rows.start + row),
+                &mut Words {
+                    words,
+                    pitch: rows.len(),
+                },
+            );
         }
     }
 }
@@ -230,11 +250,92 @@ impl Op for Queries<'_> {
         if self.count < COLUMNS {
             self.steps.fill(Step::ZERO);
         }
-        for query in 0..self.count {
-            let row = self.head.row(self.head.qkv.q, self.first + query);
-            for (step, value) in self.steps.iter_mut().zip(row) {
-                step.0[query] = (value * scale).to_bits();
-            }
+        turn(
+            self.count,
+            |query| self.head.row(self.head.qkv.q, self.first + query),
+            &mut Scaled {
+                steps: self.steps,
+                scale,
+            },
+        );
+    }
+}
+
+/// Steps whose columns are multiplied on their way in.
+struct Scaled<'a> {
+    steps: &'a mut [Step],
+    scale: f32,
+}
+
+impl Columns for Scaled<'_> {
+    #[inline(always)]
+    fn put(&mut self, dimension: usize, query: usize, four: Four) {
+        if let Some(words) = self.steps[dimension].0[query..].first_chunk_mut() {
+            four.times(self.scale).store(words);
         }
+    }
+
+    #[inline(always)]
+    fn put_one(&mut self, dimension: usize, query: usize, word: u32) {
+        self.steps[dimension].0[query] = (f32::from_bits(word) * self.scale).to_bits();
+    }
+}
+
+/// The result of up to 32 queries, divided by the sum of their weights, to its place. Made by [`attend`] only, whose
+/// caller's promise it relies on.
+struct Results<'a> {
+    head: Head<'a>,
+    first: usize,
+    count: usize,
+    inverse: [f32; COLUMNS],
+    steps: &'a [Step],
+    out: &'a Disjoint<'a, f32>,
+    hidden: usize,
+}
+
+impl Op for Results<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<A: Arithmetic>(self) {
+        let start = (self.head.start + self.first) * self.hidden + self.head.column;
+        turn(
+            self.steps.len(),
+            |dimension| &self.steps[dimension].0[..self.count],
+            &mut Divided {
+                inverse: &self.inverse,
+                out: self.out,
+                start,
+                pitch: self.hidden,
+            },
+        );
+    }
+}
+
+/// Rows of the result whose values are divided on their way. Made by [`Results`] only.
+struct Divided<'a> {
+    inverse: &'a [f32; COLUMNS],
+    out: &'a Disjoint<'a, f32>,
+    /// First value of the first query.
+    start: usize,
+    /// From query to query.
+    pitch: usize,
+}
+
+impl Columns for Divided<'_> {
+    #[inline(always)]
+    fn put(&mut self, query: usize, dimension: usize, four: Four) {
+        // SAFETY: this head's columns of one row of its sequence, which `attend`'s caller promises nobody else touches;
+        // they are let go before the next ones.
+        let out = unsafe { self.out.part(self.start + query * self.pitch + dimension, SIDE) };
+        if let Some(out) = out.first_chunk_mut() {
+            four.times(self.inverse[query]).store_floats(out);
+        }
+    }
+
+    #[inline(always)]
+    fn put_one(&mut self, query: usize, dimension: usize, word: u32) {
+        // SAFETY: as above.
+        let out = unsafe { self.out.part(self.start + query * self.pitch + dimension, 1) };
+        out[0] = f32::from_bits(word) * self.inverse[query];
     }
 }

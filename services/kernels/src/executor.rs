@@ -7,14 +7,15 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::activation::{Activate, Activation};
 use crate::area::Area;
+use crate::attention::{Heads, Qkv};
 use crate::disjoint::Disjoint;
-use crate::inputs::grow;
 use crate::kernel::{Isa, Kernel};
-use crate::linear::{Epilogue, product};
+use crate::linear::{Epilogue, Place, product};
 use crate::norm::{LayerNorm, Normalize};
 use crate::packed::Packed;
 use crate::pool::Pool;
 use crate::softmax::{Keys, Softmax};
+use crate::step::COLUMNS;
 use crate::tile;
 
 /// Bytes of interleaved inputs that a block of rows may take: a fraction of a second-level cache of 1 MiB.
@@ -131,18 +132,49 @@ impl Executor {
         let (inputs, outputs) = (packed.inputs(), packed.outputs());
         let rows = rows_of(x, inputs);
         assert_eq!(out.len(), rows * outputs, "a result for each row");
-        let norm = match epilogue {
-            Epilogue::AddNorm(norm) => Some(norm),
-            Epilogue::Bias | Epilogue::Activation(_) | Epilogue::Add => None,
-        };
         assert!(
-            norm.is_none_or(|norm| norm.width() == outputs),
+            epilogue.norm().is_none_or(|norm| norm.width() == outputs),
             "a norm of the result's width"
         );
+        self.multiply(x, packed, epilogue, outputs, out);
+    }
+
+    /// Queries, keys and values of each row of `x` in one product, for [`Executor::attention`], into `out`, where each
+    /// head's lie together if a head is whole panels wide: its attention then reads memory from end to end.
+    ///
+    /// # Panics
+    /// When `x` has no whole number of rows, `packed` does not give three values for each of the heads', or `out` has
+    /// another length.
+    pub fn project<'a>(&mut self, x: &[f32], packed: &Packed, heads: Heads, out: &'a mut [f32]) -> Qkv<'a> {
+        let width = heads.count * heads.width;
+        assert_eq!(packed.outputs(), 3 * width, "queries, keys and values");
+        let rows = rows_of(x, packed.inputs());
+        assert_eq!(out.len(), rows * packed.outputs(), "a result for each row");
+        let together = heads.width.is_multiple_of(COLUMNS);
+        let group = if together { heads.width } else { 3 * width };
+        self.multiply(x, packed, Epilogue::Bias, group, out);
+        if together {
+            Qkv::by_head(out, heads)
+        } else {
+            Qkv::fused(out, width)
+        }
+    }
+
+    fn multiply(
+        &mut self,
+        x: &[f32],
+        packed: &Packed,
+        epilogue: Epilogue<'_>,
+        group: usize,
+        out: &mut [f32],
+    ) {
+        let (inputs, outputs) = (packed.inputs(), packed.outputs());
+        let rows = x.len() / inputs;
         if rows == 0 || outputs == 0 {
             return;
         }
         let (isa, finish) = (self.isa, epilogue.finish());
+        let norm = epilogue.norm();
         if self.few(rows, packed) {
             let panels = packed.panels();
             let tasks = panels.min(self.threads() * 4);
@@ -161,7 +193,12 @@ impl Executor {
                         inputs,
                         range,
                         finish,
-                        (&out_parts, 0),
+                        Place {
+                            out: &out_parts,
+                            first: 0,
+                            rows,
+                            group,
+                        },
                         &mut area.panel,
                     );
                 };
@@ -187,7 +224,12 @@ impl Executor {
                     &area.inputs,
                     0..packed.panels(),
                     finish,
-                    (&out, block.start),
+                    Place {
+                        out: &out,
+                        first: block.start,
+                        rows,
+                        group,
+                    },
                     &mut area.panel,
                 );
             };
@@ -222,14 +264,9 @@ impl Executor {
         assert_eq!(norm.width(), width, "a norm of the result's width");
         if self.few(rows, up) || self.few(rows, down) {
             let mut wide = std::mem::take(&mut self.shared.middle);
-            grow(&mut wide, rows * middle);
-            self.linear(
-                hidden,
-                up,
-                Epilogue::Activation(activation),
-                &mut wide[..rows * middle],
-            );
-            self.linear(&wide[..rows * middle], down, Epilogue::AddNorm(norm), hidden);
+            let between = wide.take(rows * middle);
+            self.linear(hidden, up, Epilogue::Activation(activation), between);
+            self.linear(between, down, Epilogue::AddNorm(norm), hidden);
             self.shared.middle = wide;
             return;
         }
@@ -242,8 +279,7 @@ impl Executor {
         self.pool.run(tasks, |worker, task| {
             let block = share(rows, tasks, task);
             let area = &mut *areas[worker].lock().unwrap_or_else(PoisonError::into_inner);
-            grow(&mut area.middle, block.len() * middle);
-            let wide = &mut area.middle[..block.len() * middle];
+            let wide = area.middle.take(block.len() * middle);
             {
                 // SAFETY: tasks have different rows.
                 let x = unsafe { hidden.part(block.start * width, block.len() * width) };
@@ -259,7 +295,12 @@ impl Executor {
                         &area.inputs,
                         0..up.panels(),
                         first,
-                        (&wide, 0),
+                        Place {
+                            out: &wide,
+                            first: 0,
+                            rows: block.len(),
+                            group: middle,
+                        },
                         &mut area.panel,
                     );
                 };
@@ -273,7 +314,12 @@ impl Executor {
                     &area.inputs,
                     0..down.panels(),
                     last,
-                    (&hidden, block.start),
+                    Place {
+                        out: &hidden,
+                        first: block.start,
+                        rows,
+                        group: width,
+                    },
                     &mut area.panel,
                 );
             };

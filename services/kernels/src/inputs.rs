@@ -5,6 +5,7 @@ use crate::lanes::LANES;
 use crate::packed::Packed;
 use crate::precision::{Precision, to_bf16};
 use crate::tile;
+use crate::turn::{Words, turn};
 
 /// Adding it to a number below 2²² in magnitude leaves the number rounded to nearest, ties to even, in the lowest bits:
 /// 1.5 × 2²³, so that the units of an f32 of this size are its last bit. It needs no rounding instruction.
@@ -28,7 +29,8 @@ pub(crate) struct Inputs {
     most: usize,
     words: Vec<u32>,
     scales: Vec<RowScale>,
-    staging: Vec<u32>,
+    /// A word for each step of each row of a tile, in the order of its bytes.
+    staging: Vec<[u8; 4]>,
 }
 
 impl Inputs {
@@ -95,7 +97,7 @@ pub(crate) fn grow<T: Clone + Default>(memory: &mut Vec<T>, length: usize) {
 
 struct Bits<'a> {
     x: &'a [f32],
-    words: &'a mut [u32],
+    words: &'a mut [[u8; 4]],
 }
 
 impl Op for Bits<'_> {
@@ -103,7 +105,7 @@ impl Op for Bits<'_> {
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
         for (word, value) in self.words.iter_mut().zip(self.x) {
-            *word = value.to_bits();
+            *word = value.to_bits().to_le_bytes();
         }
     }
 }
@@ -112,7 +114,7 @@ impl Op for Bits<'_> {
 struct Halves<'a> {
     x: &'a [f32],
     inputs: usize,
-    words: &'a mut [u32],
+    words: &'a mut [[u8; 4]],
 }
 
 impl Op for Halves<'_> {
@@ -127,10 +129,10 @@ impl Op for Halves<'_> {
         {
             let (pairs, last) = row.as_chunks::<2>();
             for (word, pair) in words.iter_mut().zip(pairs) {
-                *word = to_bf16(pair[0]) | to_bf16(pair[1]) << 16;
+                *word = (to_bf16(pair[0]) | to_bf16(pair[1]) << 16).to_le_bytes();
             }
             if let ([last], Some(word)) = (last, words.last_mut()) {
-                *word = to_bf16(*last);
+                *word = to_bf16(*last).to_le_bytes();
             }
         }
     }
@@ -141,7 +143,7 @@ impl Op for Halves<'_> {
 struct Quantize<'a> {
     x: &'a [f32],
     inputs: usize,
-    words: &'a mut [u32],
+    words: &'a mut [[u8; 4]],
     scales: &'a mut [RowScale],
 }
 
@@ -156,14 +158,14 @@ impl Op for Quantize<'_> {
             .zip(self.words.chunks_exact_mut(steps))
             .zip(self.scales)
         {
-            *scale = quantize(row, words);
+            *scale = quantize::<A>(row, words);
         }
     }
 }
 
 #[inline(always)]
-fn quantize(row: &[f32], words: &mut [u32]) -> RowScale {
-    let (low, high, finite) = range(row);
+fn quantize<A: Arithmetic>(row: &[f32], words: &mut [[u8; 4]]) -> RowScale {
+    let (low, high, finite) = range::<A>(row);
     let range = high - low;
     let (scale, inverse) = if range >= LEAST_RANGE {
         (range * (1.0 / 255.0), 255.0 / range)
@@ -173,24 +175,11 @@ fn quantize(row: &[f32], words: &mut [u32]) -> RowScale {
     // Without fractions and within 0..=255 for finite rows; what it is for others does not matter.
     let zero = ((-low * inverse) + ROUND).to_bits().cast_signed() - ROUND.to_bits().cast_signed();
     let zero = zero.clamp(0, 255);
-    let (chunks, rest) = row.as_chunks::<LANES>();
-    let (quads, last) = words.split_at_mut(chunks.len() * LANES / 4);
-    for (chunk, quad) in chunks.iter().zip(quads.as_chunks_mut::<4>().0) {
-        let mut bytes = [0_u8; LANES];
-        for (byte, &value) in bytes.iter_mut().zip(chunk) {
-            *byte = to_byte(value, inverse, zero);
-        }
-        for (word, bytes) in quad.iter_mut().zip(bytes.as_chunks::<4>().0) {
-            *word = u32::from_le_bytes(*bytes);
-        }
+    let (bytes, rest) = words.as_flattened_mut().split_at_mut(row.len());
+    for (byte, &value) in bytes.iter_mut().zip(row) {
+        *byte = to_byte(value, inverse, zero);
     }
-    for (word, values) in last.iter_mut().zip(rest.chunks(4)) {
-        let mut bytes = [0_u8; 4];
-        for (byte, &value) in bytes.iter_mut().zip(values) {
-            *byte = to_byte(value, inverse, zero);
-        }
-        *word = u32::from_le_bytes(bytes);
-    }
+    rest.fill(0);
     RowScale {
         scale: if finite { scale } else { f32::NAN },
         zero,
@@ -206,7 +195,7 @@ fn to_byte(value: f32, inverse: f32, zero: i32) -> u8 {
 
 /// The least and the largest value, zero among them, and whether all are finite.
 #[inline(always)]
-fn range(row: &[f32]) -> (f32, f32, bool) {
+fn range<A: Arithmetic>(row: &[f32]) -> (f32, f32, bool) {
     let (mut low, mut high, mut probe) = ([0.0_f32; LANES], [0.0_f32; LANES], [0.0_f32; LANES]);
     let (chunks, rest) = row.as_chunks::<LANES>();
     for chunk in chunks {
@@ -214,13 +203,13 @@ fn range(row: &[f32]) -> (f32, f32, bool) {
             let value = chunk[lane];
             low[lane] = if value < low[lane] { value } else { low[lane] };
             high[lane] = if value > high[lane] { value } else { high[lane] };
-            probe[lane] += value * 0.0;
+            probe[lane] = A::mul_add(value, 0.0, probe[lane]);
         }
     }
     for (lane, &value) in rest.iter().enumerate() {
         low[lane] = if value < low[lane] { value } else { low[lane] };
         high[lane] = if value > high[lane] { value } else { high[lane] };
-        probe[lane] += value * 0.0;
+        probe[lane] = A::mul_add(value, 0.0, probe[lane]);
     }
     let low = low.into_iter().fold(0.0_f32, f32::min);
     let high = high.into_iter().fold(0.0_f32, f32::max);
@@ -229,7 +218,7 @@ fn range(row: &[f32]) -> (f32, f32, bool) {
 
 /// Row-major words into the order of a tile: all rows of a step together.
 struct Interleave<'a> {
-    rows: &'a [u32],
+    rows: &'a [[u8; 4]],
     steps: usize,
     words: &'a mut [u32],
 }
@@ -242,20 +231,20 @@ impl Op for Interleave<'_> {
     #[inline(always)]
     fn run<A: Arithmetic>(self) {
         let count = self.rows.len() / self.steps;
-        for (strip, words) in self.words.chunks_mut(STRIP * count).enumerate() {
-            for (row, source) in self.rows.chunks_exact(self.steps).enumerate() {
-                let source = &source[strip * STRIP..];
-                for (word, value) in words[row..].iter_mut().step_by(count).zip(source) {
-                    *word = *value;
-                }
-            }
-        }
+        turn(
+            count,
+            |row| &self.rows[row * self.steps..(row + 1) * self.steps],
+            &mut Words {
+                words: self.words,
+                pitch: count,
+            },
+        );
     }
 }
 
 /// The same, each word of four bytes becoming two of 16 bits: the even bytes, then the odd ones.
 struct InterleaveWide<'a> {
-    rows: &'a [u32],
+    rows: &'a [[u8; 4]],
     steps: usize,
     words: &'a mut [u32],
 }
@@ -270,6 +259,7 @@ impl Op for InterleaveWide<'_> {
             for (row, source) in self.rows.chunks_exact(self.steps).enumerate() {
                 let source = &source[strip * STRIP..];
                 for (pair, value) in words.chunks_exact_mut(2 * count).zip(source) {
+                    let value = u32::from_le_bytes(*value);
                     pair[row] = value & BYTES;
                     pair[count + row] = (value >> 8) & BYTES;
                 }

@@ -1,16 +1,19 @@
 //! `x Wᵀ + b` and what is fused with it.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
 use std::ops::Range;
 
 use crate::activation::{self, Activation};
 use crate::disjoint::Disjoint;
 use crate::inputs::{Inputs, RowScale, grow};
-use crate::kernel::{Arithmetic, Isa, Op};
+use crate::kernel::{Arithmetic, Isa, Kernel, Op};
 use crate::norm::LayerNorm;
 use crate::packed::{Columns, Packed};
 use crate::precision::Precision;
 use crate::step::{COLUMNS, Step};
-use crate::tile;
+use crate::tile::{self, Left};
 
 /// What is done with a product besides adding its bias.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +36,15 @@ pub(crate) enum Finish {
     Add,
 }
 
-impl Epilogue<'_> {
+impl<'a> Epilogue<'a> {
+    /// What normalises the rows afterwards.
+    pub(crate) const fn norm(&self) -> Option<&'a LayerNorm> {
+        match self {
+            Self::AddNorm(norm) => Some(norm),
+            Self::Bias | Self::Activation(_) | Self::Add => None,
+        }
+    }
+
     pub(crate) const fn finish(&self) -> Finish {
         match self {
             Self::Bias => Finish::Store,
@@ -43,18 +54,39 @@ impl Epilogue<'_> {
     }
 }
 
-/// Multiplies all rows of `inputs` with some panels and writes to the rows of `out` from `first` on. `wide` is memory for a
-/// panel whose weights must be widened.
+/// Where the result of a product goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) out: &'a Disjoint<'a, f32>,
+    /// The result's row that is the first of the inputs'.
+    pub(crate) first: usize,
+    /// Rows of the result in all.
+    pub(crate) rows: usize,
+    /// Columns that lie together: all rows of the first so many columns, then all rows of the next. As many as the
+    /// result has, or a multiple of a panel's.
+    pub(crate) group: usize,
+}
+
+impl Place<'_> {
+    /// Where a row of the inputs has its value of a column.
+    const fn start(&self, row: usize, column: usize) -> usize {
+        let (group, within) = (column / self.group, column % self.group);
+        (group * self.rows + self.first + row) * self.group + within
+    }
+}
+
+/// Multiplies all rows of `inputs` with some panels and writes the results to their place. `wide` is memory for a panel
+/// whose weights must be widened.
 ///
 /// # Safety
-/// While it runs, nobody else may touch the columns of these panels in these rows of `out`.
+/// While it runs, nobody else may touch the columns of these panels in these rows of the result.
 pub(crate) unsafe fn product(
     isa: Isa,
     packed: &Packed,
     inputs: &Inputs,
     panels: Range<usize>,
     finish: Finish,
-    (out, first): (&Disjoint<'_, f32>, usize),
+    place: Place<'_>,
     wide: &mut Vec<Step>,
 ) {
     let mut sums = [Step::ZERO; tile::MOST_ROWS];
@@ -71,17 +103,22 @@ pub(crate) unsafe fn product(
         };
         let column = panel * COLUMNS;
         for (row, words, scales) in inputs.tiles() {
-            tile::multiply(isa, packed.precision(), scales.len(), words, steps, &mut sums);
-            isa.run(Tile {
+            let left = Left {
+                words,
+                pitch: scales.len(),
+            };
+            tile::multiply(isa, packed.precision(), left, steps, &mut sums[..scales.len()]);
+            let tile = Tile {
                 sums: &sums[..scales.len()],
                 columns,
                 scales: (packed.precision() == Precision::Int8).then_some(scales),
                 finish,
-                out,
-                start: (first + row) * packed.outputs() + column,
-                stride: packed.outputs(),
+                out: place.out,
+                start: place.start(row, column),
+                stride: place.group,
                 width: COLUMNS.min(packed.outputs() - column),
-            });
+            };
+            tile.finish_on(isa);
         }
     }
 }
@@ -97,6 +134,19 @@ struct Tile<'a> {
     start: usize,
     stride: usize,
     width: usize,
+}
+
+impl Tile<'_> {
+    fn finish_on(self, isa: Isa) {
+        match isa.kernel() {
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512 | Kernel::Avx512Bf16 if avx512::fits(&self) => {
+                // SAFETY: this `Isa` holds an AVX-512 kernel, so that the processor has F and DQ (`Isa::new`).
+                unsafe { avx512::finish(&self) }
+            }
+            _ => isa.run(self),
+        }
+    }
 }
 
 impl Op for Tile<'_> {

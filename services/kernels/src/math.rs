@@ -46,12 +46,12 @@ pub(crate) fn exp<A: Arithmetic>(x: f32) -> f32 {
 }
 
 /// From here on, erf is 1 within 5e-8.
-const ERF_ONE: f32 = 3.875;
+pub(crate) const ERF_ONE: f32 = 3.875;
 /// 2 / 3.875², which maps x² to −1..1 (after subtracting 1).
-const ERF_SCALE: f32 = 2.0 / (ERF_ONE * ERF_ONE);
+pub(crate) const ERF_SCALE: f32 = 2.0 / (ERF_ONE * ERF_ONE);
 /// Minimax polynomial of `erf(x) / x` in `2 x² / 3.875² − 1`, the absolute error of erf weighted evenly: Lawson's
 /// iteration (1961) on 200 points in 40 digits, error 7.4e-8; our own. Lowest power first.
-const ERF: [f32; 15] = [
+pub(crate) const ERF: [f32; 15] = [
     0.364_919_42,
     -0.182_150_48,
     0.135_449_33,

@@ -62,7 +62,7 @@ impl Executor {
     pub fn pool_labels(&mut self, labels: usize, looks: &[f32], lengths: &[usize], out: &mut [f32]) {
         check(2 * labels, looks, lengths);
         assert_eq!(out.len(), lengths.len() * labels, "a value for each label");
-        let (mut most, mut sums) = (std::mem::take(&mut self.shared.middle), Vec::new());
+        let (mut most, mut sums) = (std::mem::take(&mut self.shared.most), Vec::new());
         std::mem::swap(&mut sums, &mut self.shared.spare);
         most.resize(labels.max(most.len()), 0.0);
         sums.resize(labels.max(sums.len()), 0.0);
@@ -74,7 +74,7 @@ impl Executor {
             sums: &mut sums[..labels],
             out,
         });
-        (self.shared.middle, self.shared.spare) = (most, sums);
+        (self.shared.most, self.shared.spare) = (most, sums);
     }
 }
 

@@ -18,3 +18,9 @@ impl Default for Step {
         Self::ZERO
     }
 }
+
+/// The bits of f32 values where they lie.
+pub(crate) const fn bits(values: &[f32]) -> &[u32] {
+    // SAFETY: an f32 has the size and alignment of a u32, for which any bits are valid, and the borrow is the same.
+    unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), values.len()) }
+}

@@ -51,21 +51,45 @@ pub(crate) fn widen(isa: Isa, steps: &[Step], wide: &mut [Step]) {
     }
 }
 
-/// `count` rows cut into the fewest tiles of at most `most` rows, as even as possible: 64 rows are 11 + 11 + 11 + 11 +
-/// 10 + 10 and not 5 × 12 + 4, because a short tile has too few accumulators to hide the latency of an FMA.
+/// `count` rows cut into the fewest tiles of at most `most` rows, as even as possible in fours where `most` is fours:
+/// 64 rows are 8 + 12 + 12 + 8 + 12 + 12 and not 5 × 12 + 4, because a short tile has too few accumulators to hide the
+/// latency of an FMA, and rows are turned into tiles four by four.
 pub(crate) fn cut(count: usize, most: usize) -> impl Iterator<Item = Range<usize>> + Clone {
-    let tiles = count.div_ceil(most);
-    (0..tiles).map(move |tile| tile * count / tiles..(tile + 1) * count / tiles)
+    let unit = if most.is_multiple_of(4) { 4 } else { 1 };
+    let (tiles, units) = (count.div_ceil(most), count.div_ceil(unit));
+    let edge = move |tile: usize| (tile * units / tiles * unit).min(count);
+    (0..tiles).map(move |tile| edge(tile)..edge(tile + 1))
 }
 
-/// Multiplies one tile: `a` holds a word for each of `rows` rows and each step of `b`; each column's result goes to
-/// `out`, a step for each row: the bits of an f32, or an i32 for int8.
+/// The left operand of a tile: a word for each row and each step, the words of a step side by side.
+#[derive(Clone, Copy)]
+pub(crate) struct Left<'a> {
+    pub(crate) words: &'a [u32],
+    /// Words from one step to the next, at least as many as there are rows.
+    pub(crate) pitch: usize,
+}
+
+impl<'a> Left<'a> {
+    /// The words of `R` rows, step by step.
+    #[inline(always)]
+    fn steps<const R: usize>(self) -> impl Iterator<Item = &'a [u32; R]> {
+        self.words.chunks(self.pitch).filter_map(<[u32]>::first_chunk)
+    }
+}
+
+/// Multiplies one tile: each column's result goes to `out`, a step for each row: the bits of an f32, or an i32 for int8.
 ///
 /// # Panics
-/// When `rows` is 0 or above [`rows`], or `a` or `out` is too short.
-pub(crate) fn multiply(isa: Isa, precision: Precision, rows: usize, a: &[u32], b: &[Step], out: &mut [Step]) {
-    let a = &a[..rows * b.len()];
-    let out = &mut out[..rows];
+/// When `out` has no row or more than [`rows`], or there are not as many words as rows for each step of `b`.
+pub(crate) fn multiply(isa: Isa, precision: Precision, a: Left<'_>, b: &[Step], out: &mut [Step]) {
+    let least = b
+        .len()
+        .checked_sub(1)
+        .map_or(0, |last| last * a.pitch + out.len());
+    assert!(
+        a.pitch >= out.len() && a.words.len() >= least,
+        "a word for each row and step"
+    );
     match isa.kernel() {
         Kernel::Reference => portable::multiply_fused(precision, a, b, out),
         Kernel::Portable => portable::multiply(precision, a, b, out),
@@ -102,7 +126,9 @@ mod tests {
                     tiles.iter().map(ExactSizeIterator::len).min(),
                     tiles.iter().map(ExactSizeIterator::len).max(),
                 );
-                assert!(largest.unwrap_or(0) <= most && largest.unwrap_or(0) - least.unwrap_or(0) <= 1);
+                let unit = if most % 4 == 0 { 4 } else { 1 };
+                assert!(largest.unwrap_or(0) <= most);
+                assert!(count < most || largest.unwrap_or(0) - least.unwrap_or(0) < 2 * unit);
             }
         }
     }

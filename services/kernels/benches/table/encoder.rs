@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use kernels::{Activation, Epilogue, Executor, Heads, Kernel, LayerNorm, Packed, Precision, Qkv};
+use kernels::{Activation, Epilogue, Executor, Heads, Kernel, LayerNorm, Packed, Precision};
 
 use crate::{matrix, seconds, values};
 
@@ -47,8 +47,8 @@ pub fn run(out: &mut impl Write, kernel: Kernel) -> std::io::Result<()> {
                     let time = seconds(|| {
                         hidden.copy_from_slice(&start);
                         for layer in &model {
-                            executor.linear(&hidden, &layer.qkv, Epilogue::Bias, &mut qkv);
-                            executor.attention(Qkv::fused(&qkv, width), heads, &lengths, &mut mixed);
+                            let qkv = executor.project(&hidden, &layer.qkv, heads, &mut qkv);
+                            executor.attention(qkv, heads, &lengths, &mut mixed);
                             executor.linear(
                                 &mixed,
                                 &layer.output,

@@ -8,6 +8,7 @@ use std::arch::x86_64::{
 
 use crate::precision::Precision;
 use crate::step::{COLUMNS, Step};
+use crate::tile::Left;
 
 /// Columns done at once: two registers.
 const HALF: usize = COLUMNS / 2;
@@ -97,7 +98,7 @@ pub(super) fn widen(steps: &[Step], wide: &mut [Step]) {
 macro_rules! tiles {
     ($any:ident, $tile:ident, $zero:ident, $add:ident, $bits:ident) => {
         #[target_feature(enable = "avx2,fma")]
-        fn $any(a: &[u32], b: &[Step], out: &mut [Step]) {
+        fn $any(a: Left<'_>, b: &[Step], out: &mut [Step]) {
             match out.len() {
                 1 => $tile::<1>(a, b, out),
                 2 => $tile::<2>(a, b, out),
@@ -110,10 +111,10 @@ macro_rules! tiles {
         }
 
         #[target_feature(enable = "avx2,fma")]
-        fn $tile<const R: usize>(a: &[u32], b: &[Step], out: &mut [Step]) {
+        fn $tile<const R: usize>(a: Left<'_>, b: &[Step], out: &mut [Step]) {
             for half in 0..COLUMNS / HALF {
                 let mut sums = [[$zero(); 2]; R];
-                for (a, b) in a.as_chunks::<R>().0.iter().zip(b) {
+                for (a, b) in a.steps::<R>().zip(b) {
                     let [low, high] = load(&b.0.as_chunks().0[half]);
                     for (sums, &a) in sums.iter_mut().zip(a) {
                         let a = _mm256_set1_epi32(a.cast_signed());
@@ -136,7 +137,7 @@ tiles!(any_f32, tile_f32, zero_f32, add_f32, bits_f32);
 tiles!(any_bf16, tile_bf16, zero_f32, add_bf16, bits_f32);
 
 #[target_feature(enable = "avx2,fma")]
-fn any_wide(a: &[u32], b: &[Step], out: &mut [Step]) {
+fn any_wide(a: Left<'_>, b: &[Step], out: &mut [Step]) {
     match out.len() {
         1 => tile_wide::<1>(a, b, out),
         2 => tile_wide::<2>(a, b, out),
@@ -150,8 +151,9 @@ fn any_wide(a: &[u32], b: &[Step], out: &mut [Step]) {
 
 /// A tile of what [`widen`] made.
 #[target_feature(enable = "avx2,fma")]
-fn tile_wide<const R: usize>(a: &[u32], b: &[Step], out: &mut [Step]) {
-    let (a, _) = a.as_chunks::<R>();
+fn tile_wide<const R: usize>(a: Left<'_>, b: &[Step], out: &mut [Step]) {
+    // Only packed inputs are int8, and they leave nothing between steps.
+    let (a, _) = a.words.as_chunks::<R>();
     let (first, second) = b.split_at(b.len() / 2);
     for (half, b) in [first, second].into_iter().enumerate() {
         let mut sums = [[_mm256_setzero_si256(); 2]; R];
@@ -172,7 +174,7 @@ fn tile_wide<const R: usize>(a: &[u32], b: &[Step], out: &mut [Step]) {
 }
 
 #[target_feature(enable = "avx2,fma")]
-pub(super) fn multiply(precision: Precision, a: &[u32], b: &[Step], out: &mut [Step]) {
+pub(super) fn multiply(precision: Precision, a: Left<'_>, b: &[Step], out: &mut [Step]) {
     match precision {
         Precision::F32 => any_f32(a, b, out),
         Precision::Bf16 => any_bf16(a, b, out),

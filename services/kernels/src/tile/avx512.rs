@@ -8,6 +8,7 @@ use std::arch::x86_64::{
 
 use crate::precision::Precision;
 use crate::step::Step;
+use crate::tile::Left;
 
 /// The columns of a step, 16 in each register.
 #[inline]
@@ -95,7 +96,7 @@ fn add_int8(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
 macro_rules! tiles {
     ($any:ident, $tile:ident, $features:literal, $zero:ident, $add:ident, $bits:ident) => {
         #[target_feature(enable = $features)]
-        fn $any(a: &[u32], b: &[Step], out: &mut [Step]) {
+        fn $any(a: Left<'_>, b: &[Step], out: &mut [Step]) {
             match out.len() {
                 1 => $tile::<1>(a, b, out),
                 2 => $tile::<2>(a, b, out),
@@ -114,9 +115,9 @@ macro_rules! tiles {
         }
 
         #[target_feature(enable = $features)]
-        fn $tile<const R: usize>(a: &[u32], b: &[Step], out: &mut [Step]) {
+        fn $tile<const R: usize>(a: Left<'_>, b: &[Step], out: &mut [Step]) {
             let mut sums = [[$zero(); 2]; R];
-            for (a, b) in a.as_chunks::<R>().0.iter().zip(b) {
+            for (a, b) in a.steps::<R>().zip(b) {
                 let [low, high] = load(b);
                 for (sums, &a) in sums.iter_mut().zip(a) {
                     let a = _mm512_set1_epi32(a.cast_signed());
@@ -158,7 +159,7 @@ tiles!(
 );
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-pub(super) fn multiply(precision: Precision, a: &[u32], b: &[Step], out: &mut [Step]) {
+pub(super) fn multiply(precision: Precision, a: Left<'_>, b: &[Step], out: &mut [Step]) {
     match precision {
         Precision::F32 => any_f32(a, b, out),
         Precision::Bf16 => any_halves(a, b, out),
@@ -167,6 +168,6 @@ pub(super) fn multiply(precision: Precision, a: &[u32], b: &[Step], out: &mut [S
 }
 
 #[target_feature(enable = "avx512f,avx512bf16")]
-pub(super) fn multiply_bf16(a: &[u32], b: &[Step], out: &mut [Step]) {
+pub(super) fn multiply_bf16(a: Left<'_>, b: &[Step], out: &mut [Step]) {
     any_bf16(a, b, out);
 }

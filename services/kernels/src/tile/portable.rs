@@ -2,6 +2,7 @@
 
 use crate::precision::Precision;
 use crate::step::{COLUMNS, Step};
+use crate::tile::Left;
 
 /// Columns done at once: four rows of eight f32 are eight registers of SSE2 or NEON.
 const LANES: usize = 8;
@@ -79,7 +80,7 @@ impl Dot for Int8 {
     }
 }
 
-pub(super) fn multiply(precision: Precision, a: &[u32], b: &[Step], out: &mut [Step]) {
+pub(super) fn multiply(precision: Precision, a: Left<'_>, b: &[Step], out: &mut [Step]) {
     match precision {
         Precision::F32 => any::<F32>(a, b, out),
         Precision::Bf16 => any::<Bf16>(a, b, out),
@@ -88,14 +89,14 @@ pub(super) fn multiply(precision: Precision, a: &[u32], b: &[Step], out: &mut [S
 }
 
 /// [`multiply`] with f32 rounded as FMA does.
-pub(super) fn multiply_fused(precision: Precision, a: &[u32], b: &[Step], out: &mut [Step]) {
+pub(super) fn multiply_fused(precision: Precision, a: Left<'_>, b: &[Step], out: &mut [Step]) {
     match precision {
         Precision::F32 => any::<FusedF32>(a, b, out),
         Precision::Bf16 | Precision::Int8 => multiply(precision, a, b, out),
     }
 }
 
-fn any<D: Dot>(a: &[u32], b: &[Step], out: &mut [Step]) {
+fn any<D: Dot>(a: Left<'_>, b: &[Step], out: &mut [Step]) {
     match out.len() {
         1 => tile::<D, 1>(a, b, out),
         2 => tile::<D, 2>(a, b, out),
@@ -105,11 +106,10 @@ fn any<D: Dot>(a: &[u32], b: &[Step], out: &mut [Step]) {
     }
 }
 
-fn tile<D: Dot, const R: usize>(a: &[u32], b: &[Step], out: &mut [Step]) {
-    let (a, _) = a.as_chunks::<R>();
+fn tile<D: Dot, const R: usize>(a: Left<'_>, b: &[Step], out: &mut [Step]) {
     for first in (0..COLUMNS).step_by(LANES) {
         let mut sums = [[D::Sum::default(); LANES]; R];
-        for (a, b) in a.iter().zip(b) {
+        for (a, b) in a.steps::<R>().zip(b) {
             let Some(b) = b.0[first..].first_chunk::<LANES>() else {
                 break;
             };

@@ -1,6 +1,6 @@
 //! Attention on every kernel, against f64.
 
-use kernels::{Heads, Qkv};
+use kernels::{Epilogue, Heads, Packed, Qkv};
 use proptest::prelude::*;
 
 use crate::common::{bits, executor, kernels, near, softmax, values};
@@ -83,6 +83,40 @@ proptest! {
         seed: u64,
     ) {
         attend(Heads { count, width }, &lengths, seed);
+    }
+}
+
+/// What one product and attention over rows of queries, keys and values gives, a projection gives, wherever it puts them.
+#[test]
+fn a_projection_lies_as_attention_reads_it() {
+    for (heads, lengths) in [
+        (Heads { count: 3, width: 32 }, vec![7, 0, 32, 1, 70]),
+        (Heads { count: 2, width: 64 }, vec![130]),
+        (Heads { count: 4, width: 8 }, vec![5, 40]),
+        (Heads { count: 1, width: 33 }, vec![3, 3]),
+        (Heads { count: 2, width: 32 }, vec![]),
+    ] {
+        let (hidden, inputs) = (heads.count * heads.width, 24);
+        let tokens: usize = lengths.iter().sum();
+        let (x, weights) = (values(5, tokens * inputs), values(6, 3 * hidden * inputs));
+        let bias = values(7, 3 * hidden);
+        for packed in [
+            Packed::f32(inputs, &weights, &bias).expect("weights"),
+            Packed::int8(inputs, &weights, &bias).expect("weights"),
+        ] {
+            for (kernel, threads) in kernels().flat_map(|kernel| [(kernel, 1), (kernel, 3)]) {
+                let mut run = executor(kernel, threads);
+                let mut qkv = vec![f32::NAN; tokens * 3 * hidden];
+                let (mut apart, mut together) =
+                    (vec![f32::NAN; tokens * hidden], vec![f32::NAN; tokens * hidden]);
+                let projected = run.project(&x, &packed, heads, &mut qkv);
+                run.attention(projected, heads, &lengths, &mut apart);
+                let mut rows = vec![f32::NAN; tokens * 3 * hidden];
+                run.linear(&x, &packed, Epilogue::Bias, &mut rows);
+                run.attention(Qkv::fused(&rows, hidden), heads, &lengths, &mut together);
+                assert_eq!(bits(&apart), bits(&together), "{kernel:?} {heads:?}");
+            }
+        }
     }
 }
 
