@@ -21,7 +21,9 @@ use crate::owner::{Limits, Load, Owner};
 use crate::package::Trust;
 use crate::reading::ReadText;
 use crate::runner::{Compute, Place};
+use crate::scorer::Scorer;
 use crate::scores::{ScoreError, Scores};
+use crate::seen::Seen;
 use crate::tokenizer::Tokenizer;
 use crate::window::{self, Window};
 use crate::{ModelCard, legible};
@@ -333,7 +335,8 @@ impl Engine {
             return Ok(Outcome::NotAssessed(NotAssessedReason::TooLong));
         }
         let parts: Vec<&str> = windows.iter().map(|window| part(text, window)).collect();
-        let scored = self.score_windows(&parts, urgency)?;
+        let mut seen = self.seen();
+        let scored = self.score_windows(&mut seen, &parts, urgency)?;
         // The first of the windows with the largest probability decides.
         let decided = windows.iter().zip(&scored).reduce(|best, next| {
             if next.1.abnormal > best.1.abnormal {
@@ -362,7 +365,7 @@ impl Engine {
             (Impression::Abnormal, self.labels.abnormal.threshold.get()),
             budget,
             seed,
-            |texts| self.score_masked(whole, deciding, texts, explaining),
+            |texts| self.score_masked(&mut seen, (whole, deciding), texts, explaining),
         )?;
         let threshold = self.labels.abnormal.threshold;
         Ok(Outcome::Assessed(Box::new(Assessment {
@@ -391,8 +394,8 @@ impl Engine {
     /// Probability of abnormal for each text; the whole window is scored already.
     fn score_masked(
         &self,
-        whole: &str,
-        known: &Scores,
+        seen: &mut Seen<'_>,
+        (whole, known): (&str, &Scores),
         texts: &[String],
         urgency: Urgency,
     ) -> Result<Vec<f64>, ScoreError> {
@@ -401,7 +404,7 @@ impl Engine {
             .map(String::as_str)
             .filter(|text| *text != whole)
             .collect();
-        let mut scores = self.score_windows(&masked, urgency)?.into_iter();
+        let mut scores = self.score_windows(seen, &masked, urgency)?.into_iter();
         Ok(texts
             .iter()
             .map_while(|text| {
@@ -458,43 +461,64 @@ impl Engine {
     /// # Errors
     /// [`ScoreError`] when a text cannot be split, or the model returns what is no probability.
     pub fn score_batch(&self, texts: &[&str]) -> Result<Vec<Scores>, ScoreError> {
-        let mut parts = Vec::new();
-        let mut counts = Vec::with_capacity(texts.len());
-        for &text in texts {
-            let (_, windows) = self.windows(text)?;
-            if windows.is_empty() {
-                parts.push("");
-            }
-            parts.extend(windows.iter().map(|window| part(text, window)));
-            counts.push(windows.len().max(1));
-        }
-        let urgency = Urgency {
-            patient: true,
-            ..Urgency::default()
-        };
-        let mut scored = self.score_windows(&parts, urgency)?.into_iter();
-        Ok(counts
-            .into_iter()
-            .filter_map(|count| scored.by_ref().take(count).reduce(|a, b| a.max(&b)))
-            .collect())
+        self.scorer().score(texts)
+    }
+
+    /// What scores one batch of texts after the other and splits a word that comes again only once.
+    #[must_use]
+    pub fn scorer(&self) -> Scorer<'_> {
+        Scorer::new(self)
+    }
+
+    pub(crate) fn seen(&self) -> Seen<'_> {
+        Seen::new(&self.tokenizer)
     }
 
     /// Number of word pieces of a text, and its windows.
-    fn windows(&self, text: &str) -> Result<(usize, Vec<Window>), ScoreError> {
+    pub(crate) fn windows(&self, text: &str) -> Result<(usize, Vec<Window>), ScoreError> {
         let pieces = self.tokenizer.pieces(text)?;
-        let size = self.labels.window.saturating_sub(2);
-        Ok((pieces.len(), window::windows(&pieces, size, self.labels.overlap)))
+        let windows = window::windows(&pieces, self.window_pieces(), self.labels.overlap);
+        Ok((pieces.len(), windows))
+    }
+
+    /// Most word pieces of a window, special tokens left out.
+    const fn window_pieces(&self) -> usize {
+        self.labels.window.saturating_sub(2)
     }
 
     /// Scores texts of at most one window each, in the order given.
-    fn score_windows(&self, texts: &[&str], urgency: Urgency) -> Result<Vec<Scores>, ScoreError> {
-        let mut inputs = Vec::with_capacity(texts.len());
-        for text in texts {
-            let mut ids = self.tokenizer.pieces(text)?.ids;
-            ids.truncate(self.labels.window.saturating_sub(2));
-            inputs.push(self.tokenizer.input(&ids));
-        }
-        self.logits(&inputs, urgency)?
+    fn score_windows(
+        &self,
+        seen: &mut Seen<'_>,
+        texts: &[&str],
+        urgency: Urgency,
+    ) -> Result<Vec<Scores>, ScoreError> {
+        let inputs: Vec<Vec<u32>> = texts
+            .iter()
+            .map(|text| self.input(seen, text))
+            .collect::<Result<_, _>>()?;
+        self.scores(&inputs, urgency)
+    }
+
+    /// What the encoder reads of a text, unless that is more than one window.
+    pub(crate) fn whole_input(
+        &self,
+        seen: &mut Seen<'_>,
+        text: &str,
+    ) -> Result<Option<Vec<u32>>, ScoreError> {
+        let ids = seen.ids(text)?;
+        Ok((ids.len() <= self.window_pieces()).then(|| self.tokenizer.input(&ids)))
+    }
+
+    /// What the encoder reads of a text of at most one window.
+    pub(crate) fn input(&self, seen: &mut Seen<'_>, text: &str) -> Result<Vec<u32>, ScoreError> {
+        let mut ids = seen.ids(text)?;
+        ids.truncate(self.window_pieces());
+        Ok(self.tokenizer.input(&ids))
+    }
+
+    pub(crate) fn scores(&self, inputs: &[Vec<u32>], urgency: Urgency) -> Result<Vec<Scores>, ScoreError> {
+        self.logits(inputs, urgency)?
             .chunks_exact(self.labels.outputs() + usize::from(self.measures_distance))
             .map(|row| Scores::from_row(row, &self.labels))
             .collect()
@@ -528,7 +552,7 @@ fn in_note(mut explanation: Explanation, read: &ReadText<'_>) -> Explanation {
 }
 
 /// The text of a window. The tokenizer's offsets lie on characters, so the empty fallback is never taken.
-fn part<'a>(text: &'a str, window: &Window) -> &'a str {
+pub(crate) fn part<'a>(text: &'a str, window: &Window) -> &'a str {
     text.get(window.span.start as usize..window.span.end as usize)
         .unwrap_or_default()
 }

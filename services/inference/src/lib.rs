@@ -45,8 +45,10 @@ mod owner;
 mod package;
 mod reading;
 mod runner;
+mod scorer;
 mod scores;
 mod sections;
+mod seen;
 mod source_attributes;
 #[cfg(test)]
 mod testing;
@@ -71,6 +73,7 @@ pub use owner::Load;
 pub use package::{Package, PackageError, Trust, package_signer, sign_package};
 pub use reading::{ReadText, Reads};
 pub use runner::Compute;
+pub use scorer::Scorer;
 pub use scores::{ScoreError, Scores, any_log_odds};
 pub use source_attributes::{SourceAttribute, SourceAttributes};
 pub use tokenizer::{Pieces, Tokenizer, TokenizerError};

@@ -1,12 +1,14 @@
 //! Text to word pieces, and where each stands in the text.
 
 use clinical::Span;
+use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
 
 /// Splits text into the word pieces of a BERT (`WordPiece`, Wu et al. 2016, arXiv:1609.08144).
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     start: u32,
     end: u32,
+    splits_at_blanks: bool,
 }
 
 /// The word pieces of one text, without special tokens.
@@ -60,7 +62,18 @@ impl Tokenizer {
         inner.with_padding(None);
         let special = |name| inner.token_to_id(name).ok_or(TokenizerError::Special(name));
         let (start, end) = (special("[CLS]")?, special("[SEP]")?);
-        Ok(Self { inner, start, end })
+        let splits_at_blanks = splits_at_blanks(&inner);
+        Ok(Self {
+            inner,
+            start,
+            end,
+            splits_at_blanks,
+        })
+    }
+
+    /// Whether the pieces of a text are those of what lies between its blanks, one after the other.
+    pub(crate) const fn splits_at_blanks(&self) -> bool {
+        self.splits_at_blanks
     }
 
     /// Word pieces in the vocabulary, special tokens included.
@@ -105,6 +118,21 @@ impl Tokenizer {
         input.push(self.end);
         input
     }
+}
+
+/// A BERT's normaliser and splitter do not look across a blank, and no token of the file has one.
+fn splits_at_blanks(inner: &tokenizers::Tokenizer) -> bool {
+    let normalizer = matches!(inner.get_normalizer(), Some(NormalizerWrapper::BertNormalizer(_)));
+    let splitter = matches!(
+        inner.get_pre_tokenizer(),
+        Some(PreTokenizerWrapper::BertPreTokenizer(_))
+    );
+    let tokens = inner.get_added_tokens_decoder();
+    normalizer
+        && splitter
+        && !tokens
+            .values()
+            .any(|token| token.content.contains(char::is_whitespace))
 }
 
 #[cfg(test)]

@@ -170,6 +170,15 @@ unsafe fn attend(isa: Isa, head: Head<'_>, area: &mut Area, out: &Disjoint<'_, f
     });
     for first in (0..length).step_by(COLUMNS) {
         let count = COLUMNS.min(length - first);
+        // Half of the columns, if no more are needed: a text of 33 to 48 tokens, or of 1 to 16.
+        let half = count <= COLUMNS / 2;
+        let multiply = |left: Left<'_>, right: &[Step], out: &mut [Step]| {
+            if half {
+                tile::multiply_half(isa, left, right, out);
+            } else {
+                tile::multiply(isa, Precision::F32, left, right, out);
+            }
+        };
         isa.run(Queries {
             head,
             first,
@@ -181,15 +190,15 @@ unsafe fn attend(isa: Isa, head: Head<'_>, area: &mut Area, out: &Disjoint<'_, f
                 words: &keys[rows.start * width..rows.end * width],
                 pitch: rows.len(),
             };
-            tile::multiply(isa, Precision::F32, left, queries, &mut scores[rows]);
+            multiply(left, queries, &mut scores[rows]);
         }
-        let inverse = isa.run(Columnwise { scores });
+        let inverse = isa.run(Columnwise { scores, half });
         for rows in tile::cut(width, most) {
             let left = Left {
                 words: &values[rows.start..],
                 pitch: head.qkv.pitch,
             };
-            tile::multiply(isa, Precision::F32, left, scores, &mut result[rows]);
+            multiply(left, scores, &mut result[rows]);
         }
         isa.run(Results {
             head,

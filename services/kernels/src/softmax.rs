@@ -65,26 +65,42 @@ fn softmax<A: Arithmetic>(row: &mut [f32]) {
 /// Softmax down the columns of `scores`, but for the division: returns what to multiply each column with.
 pub(crate) struct Columnwise<'a> {
     pub(crate) scores: &'a mut [Step],
+    /// Only the first half of the columns.
+    pub(crate) half: bool,
 }
 
 impl Op for Columnwise<'_> {
     type Output = [f32; COLUMNS];
     #[inline(always)]
     fn run<A: Arithmetic>(self) -> [f32; COLUMNS] {
-        let mut most = [f32::NEG_INFINITY; COLUMNS];
-        for step in self.scores.iter() {
-            for column in 0..COLUMNS {
-                most[column] = larger(f32::from_bits(step.0[column]), most[column]);
-            }
+        if self.half {
+            down::<A, { COLUMNS / 2 }>(self.scores)
+        } else {
+            down::<A, COLUMNS>(self.scores)
         }
-        let mut sums = [0.0; COLUMNS];
-        for step in self.scores.iter_mut() {
-            for column in 0..COLUMNS {
-                let value = exp::<A>(f32::from_bits(step.0[column]) - most[column]);
-                sums[column] += value;
-                step.0[column] = value.to_bits();
-            }
-        }
-        sums.map(|sum| 1.0 / sum)
     }
+}
+
+/// Of the first `C` columns; the others stay as they were.
+#[inline(always)]
+fn down<A: Arithmetic, const C: usize>(scores: &mut [Step]) -> [f32; COLUMNS] {
+    let mut most = [f32::NEG_INFINITY; C];
+    for step in scores.iter() {
+        for column in 0..C {
+            most[column] = larger(f32::from_bits(step.0[column]), most[column]);
+        }
+    }
+    let mut sums = [0.0; C];
+    for step in scores.iter_mut() {
+        for column in 0..C {
+            let value = exp::<A>(f32::from_bits(step.0[column]) - most[column]);
+            sums[column] += value;
+            step.0[column] = value.to_bits();
+        }
+    }
+    let mut inverse = [0.0; COLUMNS];
+    for column in 0..C {
+        inverse[column] = 1.0 / sums[column];
+    }
+    inverse
 }

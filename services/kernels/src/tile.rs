@@ -70,6 +70,19 @@ pub(crate) struct Left<'a> {
 }
 
 impl<'a> Left<'a> {
+    /// # Panics
+    /// When there is not a word for each row of `out` in each step of `b`.
+    fn check(&self, b: &[Step], out: &[Step]) {
+        let least = b
+            .len()
+            .checked_sub(1)
+            .map_or(0, |last| last * self.pitch + out.len());
+        assert!(
+            self.pitch >= out.len() && self.words.len() >= least,
+            "a word for each row and step"
+        );
+    }
+
     /// The words of `R` rows, step by step.
     #[inline(always)]
     fn steps<const R: usize>(self) -> impl Iterator<Item = &'a [u32; R]> {
@@ -82,14 +95,7 @@ impl<'a> Left<'a> {
 /// # Panics
 /// When `out` has no row or more than [`rows`], or there are not as many words as rows for each step of `b`.
 pub(crate) fn multiply(isa: Isa, precision: Precision, a: Left<'_>, b: &[Step], out: &mut [Step]) {
-    let least = b
-        .len()
-        .checked_sub(1)
-        .map_or(0, |last| last * a.pitch + out.len());
-    assert!(
-        a.pitch >= out.len() && a.words.len() >= least,
-        "a word for each row and step"
-    );
+    a.check(b, out);
     match isa.kernel() {
         Kernel::Reference => portable::multiply_fused(precision, a, b, out),
         Kernel::Portable => portable::multiply(precision, a, b, out),
@@ -108,6 +114,26 @@ pub(crate) fn multiply(isa: Isa, precision: Precision, a: Left<'_>, b: &[Step], 
         }
         #[cfg(not(target_arch = "x86_64"))]
         _ => portable::multiply(precision, a, b, out),
+    }
+}
+
+/// [`multiply`] in f32 for the first half of the columns; the other half of `out` is left as it was.
+///
+/// # Panics
+/// As [`multiply`].
+pub(crate) fn multiply_half(isa: Isa, a: Left<'_>, b: &[Step], out: &mut [Step]) {
+    a.check(b, out);
+    match isa.kernel() {
+        Kernel::Reference => portable::multiply_half_fused(a, b, out),
+        Kernel::Portable => portable::multiply_half(a, b, out),
+        // SAFETY: this `Isa` holds `Avx2`, so that the processor has AVX2 and FMA (`Isa::new`).
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx2 => unsafe { avx2::multiply_half(a, b, out) },
+        // SAFETY: this `Isa` holds an AVX-512 kernel, so that the processor has F (`Isa::new`).
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx512 | Kernel::Avx512Bf16 => unsafe { avx512::multiply_half(a, b, out) },
+        #[cfg(not(target_arch = "x86_64"))]
+        _ => portable::multiply_half(a, b, out),
     }
 }
 

@@ -98,21 +98,21 @@ pub(super) fn widen(steps: &[Step], wide: &mut [Step]) {
 macro_rules! tiles {
     ($any:ident, $tile:ident, $zero:ident, $add:ident, $bits:ident) => {
         #[target_feature(enable = "avx2,fma")]
-        fn $any(a: Left<'_>, b: &[Step], out: &mut [Step]) {
+        fn $any(a: Left<'_>, b: &[Step], out: &mut [Step], halves: usize) {
             match out.len() {
-                1 => $tile::<1>(a, b, out),
-                2 => $tile::<2>(a, b, out),
-                3 => $tile::<3>(a, b, out),
-                4 => $tile::<4>(a, b, out),
-                5 => $tile::<5>(a, b, out),
-                6 => $tile::<6>(a, b, out),
+                1 => $tile::<1>(a, b, out, halves),
+                2 => $tile::<2>(a, b, out, halves),
+                3 => $tile::<3>(a, b, out, halves),
+                4 => $tile::<4>(a, b, out, halves),
+                5 => $tile::<5>(a, b, out, halves),
+                6 => $tile::<6>(a, b, out, halves),
                 rows => panic!("an AVX2 tile of {rows} rows"),
             }
         }
 
         #[target_feature(enable = "avx2,fma")]
-        fn $tile<const R: usize>(a: Left<'_>, b: &[Step], out: &mut [Step]) {
-            for half in 0..COLUMNS / HALF {
+        fn $tile<const R: usize>(a: Left<'_>, b: &[Step], out: &mut [Step], halves: usize) {
+            for half in 0..halves {
                 let mut sums = [[$zero(); 2]; R];
                 for (a, b) in a.steps::<R>().zip(b) {
                     let [low, high] = load(&b.0.as_chunks().0[half]);
@@ -176,8 +176,13 @@ fn tile_wide<const R: usize>(a: Left<'_>, b: &[Step], out: &mut [Step]) {
 #[target_feature(enable = "avx2,fma")]
 pub(super) fn multiply(precision: Precision, a: Left<'_>, b: &[Step], out: &mut [Step]) {
     match precision {
-        Precision::F32 => any_f32(a, b, out),
-        Precision::Bf16 => any_bf16(a, b, out),
+        Precision::F32 => any_f32(a, b, out, 2),
+        Precision::Bf16 => any_bf16(a, b, out, 2),
         Precision::Int8 => any_wide(a, b, out),
     }
+}
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn multiply_half(a: Left<'_>, b: &[Step], out: &mut [Step]) {
+    any_f32(a, b, out, 1);
 }

@@ -3,7 +3,7 @@
 use std::arch::x86_64::{
     __m512, __m512bh, __m512i, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_dpbf16_ps,
     _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_si512, _mm512_maskz_mov_epi16, _mm512_set1_epi32,
-    _mm512_setzero_ps, _mm512_setzero_si512, _mm512_slli_epi32, _mm512_storeu_si512,
+    _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_slli_epi32, _mm512_storeu_si512,
 };
 
 use crate::precision::Precision;
@@ -157,6 +157,52 @@ tiles!(
     add_int8,
     bits_i32
 );
+
+/// The first 16 columns of a step.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_half(step: &Step) -> __m512 {
+    let first = step.0.as_ptr();
+    // SAFETY: a step has 32 words; these are the first 16.
+    let words = unsafe { _mm512_loadu_si512(first.cast()) };
+    _mm512_castsi512_ps(words)
+}
+
+/// A tile of one register for each row.
+#[target_feature(enable = "avx512f")]
+fn tile_half<const R: usize>(a: Left<'_>, b: &[Step], out: &mut [Step]) {
+    let mut sums = [_mm512_setzero_ps(); R];
+    for (a, b) in a.steps::<R>().zip(b) {
+        let b = load_half(b);
+        for (sum, &a) in sums.iter_mut().zip(a) {
+            *sum = _mm512_fmadd_ps(_mm512_set1_ps(f32::from_bits(a)), b, *sum);
+        }
+    }
+    for (out, sum) in out.iter_mut().zip(sums) {
+        let words = _mm512_castps_si512(sum);
+        // SAFETY: a step has 32 words; these are the first 16.
+        unsafe { _mm512_storeu_si512(out.0.as_mut_ptr().cast(), words) };
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+pub(super) fn multiply_half(a: Left<'_>, b: &[Step], out: &mut [Step]) {
+    match out.len() {
+        1 => tile_half::<1>(a, b, out),
+        2 => tile_half::<2>(a, b, out),
+        3 => tile_half::<3>(a, b, out),
+        4 => tile_half::<4>(a, b, out),
+        5 => tile_half::<5>(a, b, out),
+        6 => tile_half::<6>(a, b, out),
+        7 => tile_half::<7>(a, b, out),
+        8 => tile_half::<8>(a, b, out),
+        9 => tile_half::<9>(a, b, out),
+        10 => tile_half::<10>(a, b, out),
+        11 => tile_half::<11>(a, b, out),
+        12 => tile_half::<12>(a, b, out),
+        rows => panic!("an AVX-512 tile of {rows} rows"),
+    }
+}
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 pub(super) fn multiply(precision: Precision, a: Left<'_>, b: &[Step], out: &mut [Step]) {

@@ -82,32 +82,40 @@ impl Dot for Int8 {
 
 pub(super) fn multiply(precision: Precision, a: Left<'_>, b: &[Step], out: &mut [Step]) {
     match precision {
-        Precision::F32 => any::<F32>(a, b, out),
-        Precision::Bf16 => any::<Bf16>(a, b, out),
-        Precision::Int8 => any::<Int8>(a, b, out),
+        Precision::F32 => any::<F32>(a, b, out, COLUMNS),
+        Precision::Bf16 => any::<Bf16>(a, b, out, COLUMNS),
+        Precision::Int8 => any::<Int8>(a, b, out, COLUMNS),
     }
 }
 
 /// [`multiply`] with f32 rounded as FMA does.
 pub(super) fn multiply_fused(precision: Precision, a: Left<'_>, b: &[Step], out: &mut [Step]) {
     match precision {
-        Precision::F32 => any::<FusedF32>(a, b, out),
+        Precision::F32 => any::<FusedF32>(a, b, out, COLUMNS),
         Precision::Bf16 | Precision::Int8 => multiply(precision, a, b, out),
     }
 }
 
-fn any<D: Dot>(a: Left<'_>, b: &[Step], out: &mut [Step]) {
+pub(super) fn multiply_half(a: Left<'_>, b: &[Step], out: &mut [Step]) {
+    any::<F32>(a, b, out, COLUMNS / 2);
+}
+
+pub(super) fn multiply_half_fused(a: Left<'_>, b: &[Step], out: &mut [Step]) {
+    any::<FusedF32>(a, b, out, COLUMNS / 2);
+}
+
+fn any<D: Dot>(a: Left<'_>, b: &[Step], out: &mut [Step], columns: usize) {
     match out.len() {
-        1 => tile::<D, 1>(a, b, out),
-        2 => tile::<D, 2>(a, b, out),
-        3 => tile::<D, 3>(a, b, out),
-        4 => tile::<D, 4>(a, b, out),
+        1 => tile::<D, 1>(a, b, out, columns),
+        2 => tile::<D, 2>(a, b, out, columns),
+        3 => tile::<D, 3>(a, b, out, columns),
+        4 => tile::<D, 4>(a, b, out, columns),
         rows => panic!("a portable tile of {rows} rows"),
     }
 }
 
-fn tile<D: Dot, const R: usize>(a: Left<'_>, b: &[Step], out: &mut [Step]) {
-    for first in (0..COLUMNS).step_by(LANES) {
+fn tile<D: Dot, const R: usize>(a: Left<'_>, b: &[Step], out: &mut [Step], columns: usize) {
+    for first in (0..columns).step_by(LANES) {
         let mut sums = [[D::Sum::default(); LANES]; R];
         for (a, b) in a.steps::<R>().zip(b) {
             let Some(b) = b.0[first..].first_chunk::<LANES>() else {

@@ -14,7 +14,7 @@ use std::time::Instant;
 use clap::{Args, Subcommand, ValueEnum};
 use clinical::{Basis, Outcome, Span};
 use explanation::{Budget, LimeOptions};
-use inference::{AssessError, Engine, EngineOptions, LoadError, ScoreError};
+use inference::{AssessError, Engine, EngineOptions, LoadError, ScoreError, Scorer};
 use serde::Serialize;
 
 use super::Failure;
@@ -165,9 +165,9 @@ fn load(folder: Option<&Path>) -> Result<Engine, ExplainCliError> {
 }
 
 /// Probabilities of abnormal.
-fn scores(engine: &Engine, texts: &[String]) -> Result<Vec<f64>, ScoreError> {
+fn scores(scorer: &mut Scorer<'_>, texts: &[String]) -> Result<Vec<f64>, ScoreError> {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let scored = engine.score_batch(&texts)?;
+    let scored = scorer.score(&texts)?;
     Ok(scored.iter().map(|scores| scores.abnormal.get()).collect())
 }
 
@@ -291,7 +291,8 @@ fn lime<'a>(
         ..LimeOptions::default()
     };
     let started = Instant::now();
-    let got = explanation::lime(text, options, args.seed, |texts| scores(engine, texts))?;
+    let mut scorer = engine.scorer();
+    let got = explanation::lime(text, options, args.seed, |texts| scores(&mut scorer, texts))?;
     Ok(Line {
         uid: &report.uid,
         seed: args.seed,

@@ -198,7 +198,7 @@ fn cached(
         .filter(|text| !known.contains_key(*text))
         .cloned()
         .collect();
-    let scored = scores(engine, &new)?;
+    let scored = scores(&mut engine.scorer(), &new)?;
     known.extend(new.into_iter().zip(scored));
     Ok(texts.iter().filter_map(|text| known.get(text).copied()).collect())
 }
@@ -275,7 +275,8 @@ fn erasure(
         samples,
         features: u32::try_from(words.len()).unwrap_or(u32::MAX),
     };
-    let lime = explanation::lime(text, options, 1, |texts| scores(engine, texts))?;
+    let mut scorer = engine.scorer();
+    let lime = explanation::lime(text, options, 1, |texts| scores(&mut scorer, texts))?;
     totals.lime_seconds += started.elapsed().as_secs_f64();
     let mut features: Vec<_> = lime.features.iter().collect();
     features.sort_by(|a, b| (side * b.weight).total_cmp(&(side * a.weight)));
@@ -290,7 +291,7 @@ fn erasure(
             texts.push(erased(text, &words, chosen, keep));
         }
     }
-    let scored = scores(engine, &texts).map_err(Error::Scorer)?;
+    let scored = scores(&mut scorer, &texts).map_err(Error::Scorer)?;
     let suggested = |p: f64| if abnormal { p } else { 1.0 - p };
     for (total, &score) in totals.erased.iter_mut().zip(&scored) {
         *total += suggested(ours.score.get()) - suggested(score);

@@ -35,7 +35,8 @@ pub(super) fn alike(
     let mut weighed = Vec::new();
     let mut reliable = false;
     for engine in [real, shuffled] {
-        let all = scores(engine, &texts).map_err(Error::Scorer)?;
+        let mut scorer = engine.scorer();
+        let all = scores(&mut scorer, &texts).map_err(Error::Scorer)?;
         let logit = |p: f64| {
             let p = p.clamp(1e-9, 1.0 - 1e-9);
             (p / (1.0 - p)).ln()
@@ -51,7 +52,7 @@ pub(super) fn alike(
         let threshold = engine.labels().abnormal.threshold.get();
         let target = (Impression::Abnormal, threshold);
         let got = explanation::explain_at(text, whole(text), target, budget, 1, |texts| {
-            scores(engine, texts)
+            scores(&mut scorer, texts)
         })?;
         reliable = got.phrases().next().is_some();
         let weight = |word: &Span| {
