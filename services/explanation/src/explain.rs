@@ -102,8 +102,8 @@ pub fn explain<E>(
 
 /// Explains `scorer` near the part of `text` inside `window`.
 ///
-/// `scorer` is given texts (the window itself first, then, in several calls, the window with words taken away, never
-/// with all of them taken away) and returns for each, in order, the probability in [0, 1] of *abnormal*. Weights are in
+/// `scorer` is given texts (the window itself first, then, in several calls, the window with words taken away or with
+/// nothing but some of them, never with all of them taken away) and returns for each, in order, the probability in [0, 1] of *abnormal*. Weights are in
 /// its log-odds whatever the target says: above zero a word speaks for abnormal, below zero for normal. Spans are byte
 /// ranges in `text`. `target` is what was suggested and the probability at which the suggestion turns, which the
 /// search and the counterfactual look for. No text is scored twice.
@@ -179,6 +179,15 @@ pub(crate) struct Note<'a> {
 }
 
 impl Note<'_> {
+    /// The text with no words but these.
+    pub(crate) fn only(&self, kept: impl IntoIterator<Item = usize>) -> String {
+        let kept: Vec<Word> = kept.into_iter().map(|at| self.words[at]).collect();
+        word::without(
+            self.read,
+            word::all(self.read).filter(|word| !kept.contains(word)),
+        )
+    }
+
     /// The text without these words.
     pub(crate) fn without(&self, away: impl IntoIterator<Item = usize>) -> String {
         word::without(self.read, away.into_iter().map(|at| self.words[at]))

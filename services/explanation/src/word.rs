@@ -16,19 +16,22 @@ pub(crate) struct Word {
     pub end: u32,
 }
 
-/// The words of `text` that may matter, in reading order: each holds a letter or a digit, and is none of [`PLAIN`].
-pub(crate) fn words(text: &str) -> Vec<Word> {
+/// Every word of `text`, in reading order: each holds a letter or a digit.
+pub(crate) fn all(text: &str) -> impl Iterator<Item = Word> {
     // Notes are bounded far below 4 GiB at the door.
     let at = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX);
     phrase::words(text)
-        .filter(|&(start, end)| {
-            let word = &text[start..end];
-            word.chars().any(char::is_alphanumeric) && !is_plain(word)
-        })
-        .map(|(start, end)| Word {
+        .filter(|&(start, end)| text[start..end].chars().any(char::is_alphanumeric))
+        .map(move |(start, end)| Word {
             start: at(start),
             end: at(end),
         })
+}
+
+/// The words of `text` that may matter, in reading order: all but those that are [`PLAIN`].
+pub(crate) fn words(text: &str) -> Vec<Word> {
+    all(text)
+        .filter(|word| !is_plain(&text[word.start as usize..word.end as usize]))
         .collect()
 }
 
@@ -76,5 +79,6 @@ mod tests {
         let words = words(text);
         assert_eq!(without(text, [words[3], words[0]]), " effusion, lungs .");
         assert_eq!(without(text, []), text);
+        assert_eq!(all("It is 😀 a - nodule.").count(), 4);
     }
 }
