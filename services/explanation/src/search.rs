@@ -398,6 +398,21 @@ mod tests {
     }
 
     #[test]
+    fn what_holds_the_suggestion_alone_comes_before_what_is_only_missed() {
+        // Each of a pair is missed a little more than a single word, but says nothing without the other.
+        let text = "Edema, effusion, nodule. Small mass. Old fracture. Thin scar.";
+        let single = ["Edema", "effusion", "nodule"];
+        let pairs = [("Small", "mass"), ("Old", "fracture"), ("Thin", "scar")];
+        let odds = |t: &str| {
+            let singles: f64 = single.iter().map(|word| has(t, word)).sum();
+            let pairs: f64 = pairs.iter().map(|(a, b)| 1.1 * has(t, a) * has(t, b)).sum();
+            singles + pairs - 3.5
+        };
+        let (words, _) = found(text, 384, odds);
+        assert!(words.starts_with(&single.map(str::to_owned)), "{words:?}");
+    }
+
+    #[test]
     fn of_a_long_text_the_phrases_that_matter_are_searched() {
         let text = format!(
             "{} The heart is enlarged. {}",
