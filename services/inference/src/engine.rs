@@ -335,8 +335,8 @@ impl Engine {
             return Ok(Outcome::NotAssessed(NotAssessedReason::TooLong));
         }
         let parts: Vec<&str> = windows.iter().map(|window| part(text, window)).collect();
-        let mut seen = self.seen();
-        let scored = self.score_windows(&mut seen, &parts, urgency)?;
+        let mut split = self.seen();
+        let scored = self.score_windows(&mut split, &parts, urgency)?;
         // The first of the windows with the largest probability decides.
         let decided = windows.iter().zip(&scored).reduce(|best, next| {
             if next.1.abnormal > best.1.abnormal {
@@ -365,7 +365,7 @@ impl Engine {
             (Impression::Abnormal, self.labels.abnormal.threshold.get()),
             budget,
             seed,
-            |texts| self.score_masked(&mut seen, (whole, deciding), texts, explaining),
+            |texts| self.score_masked(&mut split, (whole, deciding), texts, explaining),
         )?;
         let threshold = self.labels.abnormal.threshold;
         Ok(Outcome::Assessed(Box::new(Assessment {
