@@ -167,8 +167,8 @@ fn load(folder: Option<&Path>) -> Result<Engine, ExplainCliError> {
 /// Probabilities of abnormal.
 fn scores(scorer: &mut Scorer<'_>, texts: &[String]) -> Result<Vec<f64>, ScoreError> {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let scored = scorer.score(&texts)?;
-    Ok(scored.iter().map(|scores| scores.abnormal.get()).collect())
+    let answers = scorer.score(&texts)?;
+    Ok(answers.iter().map(|scores| scores.abnormal.get()).collect())
 }
 
 /// The whole text as a window.

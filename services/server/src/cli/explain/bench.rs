@@ -291,9 +291,9 @@ fn erasure(
             texts.push(erased(text, &words, chosen, keep));
         }
     }
-    let scored = scores(&mut scorer, &texts).map_err(Error::Scorer)?;
+    let answers = scores(&mut scorer, &texts).map_err(Error::Scorer)?;
     let suggested = |p: f64| if abnormal { p } else { 1.0 - p };
-    for (total, &score) in totals.erased.iter_mut().zip(&scored) {
+    for (total, &score) in totals.erased.iter_mut().zip(&answers) {
         *total += suggested(ours.score.get()) - suggested(score);
     }
     totals.erasures += 1.0;
