@@ -76,6 +76,22 @@ pub struct Heads {
     pub width: usize,
 }
 
+impl Heads {
+    /// Values of a token over all heads.
+    ///
+    /// # Panics
+    /// When they are more than there are addresses.
+    pub(crate) const fn hidden(self) -> usize {
+        exact(self.count.checked_mul(self.width))
+    }
+}
+
+/// # Panics
+/// When the arithmetic wrapped: nothing so large is in memory.
+pub(crate) const fn exact(index: Option<usize>) -> usize {
+    index.expect("shapes of what is in memory")
+}
+
 /// One head of one sequence.
 #[derive(Clone, Copy)]
 struct Head<'a> {
@@ -112,16 +128,25 @@ impl Executor {
         let mut tokens = 0;
         for length in lengths {
             starts.push(tokens);
-            tokens += length;
+            tokens = exact(tokens.checked_add(*length));
         }
-        let hidden = count * width;
+        // Exact, because tasks have different places only where no index wraps.
+        let hidden = heads.hidden();
         assert!(hidden > 0, "heads of some width");
-        assert_eq!(out.len(), tokens * hidden, "a result for each token");
+        assert_eq!(
+            out.len(),
+            exact(tokens.checked_mul(hidden)),
+            "a result for each token"
+        );
         let step = qkv.step.unwrap_or(width);
         let needed = if tokens == 0 {
             0
         } else {
-            (tokens - 1) * qkv.pitch + (count - 1) * step + width
+            let (rows, columns) = ((tokens - 1).checked_mul(qkv.pitch), (count - 1).checked_mul(step));
+            let first = rows
+                .zip(columns)
+                .and_then(|(row, column)| row.checked_add(column));
+            exact(first.and_then(|first| first.checked_add(width)))
         };
         let shortest = qkv.q.len().min(qkv.k.len()).min(qkv.v.len());
         assert!(
@@ -130,20 +155,21 @@ impl Executor {
         );
         let (isa, areas, starts) = (self.isa, &self.areas, &self.shared.starts);
         let out = Disjoint::new(out);
-        self.pool.run(lengths.len() * count, |worker, task| {
-            let (sequence, head) = (task / count, task % count);
-            let head = Head {
-                qkv,
-                start: starts[sequence],
-                length: lengths[sequence],
-                offset: head * step,
-                column: head * width,
-                width,
-            };
-            let mut area = areas[worker].lock().unwrap_or_else(PoisonError::into_inner);
-            // SAFETY: tasks have different heads or sequences, and a task writes to its own only.
-            unsafe { attend(isa, head, &mut area, &out, hidden) };
-        });
+        self.pool
+            .run(exact(lengths.len().checked_mul(count)), |worker, task| {
+                let (sequence, head) = (task / count, task % count);
+                let head = Head {
+                    qkv,
+                    start: starts[sequence],
+                    length: lengths[sequence],
+                    offset: head * step,
+                    column: head * width,
+                    width,
+                };
+                let mut area = areas[worker].lock().unwrap_or_else(PoisonError::into_inner);
+                // SAFETY: tasks have different heads or sequences, and a task writes to its own only.
+                unsafe { attend(isa, head, &mut area, &out, hidden) };
+            });
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::activation::{Activate, Activation};
 use crate::area::Area;
-use crate::attention::{Heads, Qkv};
+use crate::attention::{Heads, Qkv, exact};
 use crate::disjoint::Disjoint;
 use crate::kernel::{Isa, Kernel};
 use crate::linear::{Epilogue, Place, product};
@@ -146,8 +146,12 @@ impl Executor {
     /// When `x` has no whole number of rows, `packed` does not give three values for each of the heads', or `out` has
     /// another length.
     pub fn project<'a>(&mut self, x: &[f32], packed: &Packed, heads: Heads, out: &'a mut [f32]) -> Qkv<'a> {
-        let width = heads.count * heads.width;
-        assert_eq!(packed.outputs(), 3 * width, "queries, keys and values");
+        let width = heads.hidden();
+        assert_eq!(
+            packed.outputs(),
+            exact(width.checked_mul(3)),
+            "queries, keys and values"
+        );
         let rows = rows_of(x, packed.inputs());
         assert_eq!(out.len(), rows * packed.outputs(), "a result for each row");
         let together = heads.width.is_multiple_of(COLUMNS);
@@ -418,7 +422,10 @@ impl Executor {
 
 /// The `index`th of `parts` even parts of `0..count`.
 pub(crate) fn share(count: usize, parts: usize, index: usize) -> Range<usize> {
-    index * count / parts..(index + 1) * count / parts
+    // Not `index × count / parts`, whose product may wrap.
+    let (each, more) = (count / parts, count % parts);
+    let start = |index: usize| index * each + index.min(more);
+    start(index)..start(index + 1)
 }
 
 /// # Panics

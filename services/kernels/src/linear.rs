@@ -79,7 +79,9 @@ impl Place<'_> {
 /// whose weights must be widened.
 ///
 /// # Safety
-/// While it runs, nobody else may touch the columns of these panels in these rows of the result.
+/// While it runs, nobody else may touch the columns of these panels in these rows of the result. `place.group` is the
+/// result's columns or a multiple of a panel's that divides them, and `rows × columns` does not wrap: else rows and columns
+/// of different tasks may be the same place.
 pub(crate) unsafe fn product(
     isa: Isa,
     packed: &Packed,
@@ -89,6 +91,7 @@ pub(crate) unsafe fn product(
     place: Place<'_>,
     wide: &mut Vec<Step>,
 ) {
+    debug_assert!(place.group == packed.outputs() || place.group.is_multiple_of(COLUMNS));
     let mut sums = [Step::ZERO; tile::MOST_ROWS];
     let widens = tile::widens(isa, packed.precision());
     for panel in panels {

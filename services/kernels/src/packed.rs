@@ -6,7 +6,8 @@ use std::fmt;
 use crate::precision::{Precision, to_bf16};
 use crate::step::{COLUMNS, Step};
 
-/// Longest row in int8: 2¹⁵ × 255 × 127 is the largest for which neither the sum nor its correction leaves an i32.
+/// Longest row in int8: a sum and its correction are each within 2¹⁵ × 255 × 128, and so within an i32, also if their
+/// magnitudes are added.
 pub const MOST_INPUTS: usize = 1 << 15;
 
 /// Why a matrix cannot be packed.

@@ -51,7 +51,7 @@ impl Shared {
 
     /// Takes tasks until there are none; says whether one panicked.
     fn drain(&self, worker: usize, tasks: usize, task: &Task<'_>) -> bool {
-        catch_unwind(AssertUnwindSafe(|| {
+        let done = catch_unwind(AssertUnwindSafe(|| {
             loop {
                 let index = self.next.fetch_add(1, Ordering::Relaxed);
                 if index >= tasks {
@@ -59,8 +59,15 @@ impl Shared {
                 }
                 task(worker, index);
             }
-        }))
-        .is_err()
+        }));
+        match done {
+            Ok(()) => false,
+            Err(payload) => {
+                // Not dropped: a payload may panic again when it is, and then nobody would be waited for.
+                std::mem::forget(payload);
+                true
+            }
+        }
     }
 
     fn work(&self, worker: usize) {

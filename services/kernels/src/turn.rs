@@ -6,7 +6,7 @@ pub(crate) const SIDE: usize = 4;
 /// A 32-bit word in one of the forms in which rows hold them.
 ///
 /// # Safety
-/// The type is four bytes in which any bits are valid.
+/// The type is four bytes without padding, in which any bits are valid.
 pub(crate) unsafe trait Word: Copy {
     /// Its bits.
     fn bits(self) -> u32;
@@ -17,6 +17,14 @@ unsafe impl Word for u32 {
     #[inline(always)]
     fn bits(self) -> u32 {
         self
+    }
+}
+
+// SAFETY: four bytes.
+unsafe impl Word for i32 {
+    #[inline(always)]
+    fn bits(self) -> u32 {
+        self.cast_unsigned()
     }
 }
 

@@ -12,6 +12,7 @@ use super::{Finish, Tile};
 use crate::activation::Activation;
 use crate::math::{ERF, ERF_ONE, ERF_SCALE};
 use crate::step::COLUMNS;
+use crate::turn::Word;
 
 /// A row of a tile: its first 16 columns and its last.
 type Row<T> = [T; 2];
@@ -46,8 +47,7 @@ fn store(values: &mut [f32; COLUMNS], [low, high]: Row<__m512>) {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn words<T: Copy>(values: &[T; COLUMNS]) -> Row<__m512i> {
-    const { assert!(size_of::<T>() == 4, "words of 32 bits") };
+fn words<T: Word>(values: &[T; COLUMNS]) -> Row<__m512i> {
     let first = values.as_ptr();
     // SAFETY: there are 32 words; these are the first 16.
     let low = unsafe { _mm512_loadu_si512(first.cast()) };

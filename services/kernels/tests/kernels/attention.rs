@@ -1,6 +1,6 @@
 //! Attention on every kernel, against f64.
 
-use kernels::{Epilogue, Heads, Packed, Qkv};
+use kernels::{Epilogue, Heads, Kernel, Packed, Qkv};
 use proptest::prelude::*;
 
 use crate::common::{bits, executor, kernels, near, softmax, values};
@@ -131,4 +131,30 @@ fn nan_in_one_sequence_leaves_the_others_alone() {
         assert!(out[16..24].iter().all(|value| value.is_nan()));
         assert!(out[40..].iter().all(|value| value.is_finite()));
     }
+}
+
+/// In a build that does not check additions, two sequences would have got the same rows of the result.
+#[test]
+fn shapes_that_wrap_are_refused() {
+    let refused = |heads: Heads, lengths: &[usize]| {
+        let (qkv, mut out) = (vec![0.0; 3 * 64], vec![0.0; 16]);
+        let qkv = Qkv::new(&qkv[..64], &qkv[64..128], &qkv[128..], heads.width);
+        let run = std::panic::AssertUnwindSafe(|| {
+            executor(Kernel::Portable, 3).attention(qkv, heads, lengths, &mut out);
+        });
+        let message = std::panic::catch_unwind(run).expect_err("refused");
+        let text = message
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| message.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        assert_eq!(text.as_deref(), Some("shapes of what is in memory"));
+    };
+    refused(Heads { count: 1, width: 4 }, &[4, usize::MAX - 3, 4]);
+    refused(
+        Heads {
+            count: (1 << 63) + 1,
+            width: 2,
+        },
+        &[8],
+    );
 }
