@@ -29,6 +29,9 @@ const EFFECT: f64 = 0.1;
 /// gave a comprehensiveness of 0.494, 0.496 and 0.480, and a sufficiency of 0.053, 0.003 and −0.001.
 const HOLDS: f64 = 0.5;
 
+/// Fewest texts of a search that asks what words hold: with fewer, the words' losses take them all.
+const LEAST_TEXTS: usize = 128;
+
 /// What the search may cost and find.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -79,16 +82,20 @@ where
     let opposing = opposing(&units[..pool.len()], &alone);
     let mut ranked: Vec<Tried> = units.into_iter().zip(alone).map(Tried::new).collect();
     ranked.sort_by(|a, b| b.loss().total_cmp(&a.loss()));
-    let few = LATER.min(limits.texts / 6).min(ranked.len());
+    let holds = limits.texts >= LEAST_TEXTS;
+    let few = if holds { LATER.min(ranked.len()) } else { 0 };
     suggestion.hold(&[], &mut ranked[..few], 0.0, asked)?;
     ranked[..few].sort_by(|a, b| b.worth().total_cmp(&a.worth()));
-    let left = limits.texts.saturating_sub(asked.count() - before);
-    // Each takes two texts.
-    let later = (left / 2 / limits.words.saturating_sub(1).max(1)).clamp(1, LATER);
+    let left = limits.texts.saturating_sub(asked.count() - before) / if holds { 2 } else { 1 };
+    let later = (left / limits.words.saturating_sub(1).max(1)).clamp(1, LATER);
 
     let mut path: Vec<(usize, f64)> = Vec::new();
     let (mut lost, mut held) = (0.0, 0.0);
-    let mut step = ranked[..few].to_vec();
+    let mut step = if holds {
+        ranked[..few].to_vec()
+    } else {
+        ranked.clone()
+    };
     loop {
         let best = step
             .into_iter()
@@ -114,7 +121,9 @@ where
             .zip(costs.into_iter().map(|cost| cost - lost))
             .map(Tried::new)
             .collect();
-        suggestion.hold(&gone, &mut step, held, asked)?;
+        if holds {
+            suggestion.hold(&gone, &mut step, held, asked)?;
+        }
     }
     // What was only a step on the way to something is shown; what led nowhere is not.
     while path.last().is_some_and(|&(_, cost)| cost < EFFECT) {
