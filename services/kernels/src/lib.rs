@@ -39,7 +39,7 @@
 //! step of each input and weight (see [`Precision::Int8`]).
 //!
 //! **NaN and infinities propagate**: a row of a product with NaN in it is NaN in every output (in int8 also one with an
-//! infinity); softmax and attention say what they do; weights must be finite, or [`PackError`].
+//! infinity, or whose range is no f32); softmax and attention say what they do; weights must be finite, or [`PackError`].
 //!
 //! **No allocation** once the largest call was made, and **no padding**: sequences lie side by side with their lengths.
 //!
