@@ -206,7 +206,7 @@ fn counterfactual(explanation: &Explanation) -> Option<String> {
         .map(|(index, _)| (index + 1).to_string())
         .collect();
     Some(format!(
-        "Without evidence {} the model gives {} for abnormal, and the suggestion turns.",
+        "Without evidence {} the model gives {} % for abnormal, and the suggestion turns.",
         numbers.join(", "),
         words::percent(turned.score)
     ))
