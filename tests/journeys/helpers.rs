@@ -85,6 +85,7 @@ pub fn model() -> Arc<Model> {
             allow_evaluation_model: true,
             workers: 1,
             threads: None,
+            pin_threads: false,
             precision: server::config::Precision::Auto,
             // A build for tests computes slowly, and a long note takes hundreds of long texts.
             explanation_texts: 96,

@@ -1,6 +1,5 @@
 //! The engine: a packed model that assesses notes.
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use crate::load::{LoadError, Parts, Prepared};
 use crate::owner::{Limits, Load, Owner};
 use crate::package::Trust;
 use crate::reading::ReadText;
-use crate::runner::{Compute, Place};
+use crate::runner::{Compute, Place, Threads};
 use crate::scorer::Scorer;
 use crate::scores::{ScoreError, Scores};
 use crate::seen::Seen;
@@ -42,15 +41,15 @@ pub struct EngineOptions {
     /// Instructions to use; `None` for the best that this processor has. An explanation that was made with AVX2 or
     /// AVX-512 is made again bit for bit with [`Kernel::Reference`] on any processor.
     pub kernel: Option<Kernel>,
-    /// Threads of the model; `None` for one for each processor.
-    pub threads: Option<NonZeroUsize>,
+    /// Threads of the model.
+    pub threads: Threads,
     /// How much work may wait, as the time that it takes at the measured speed.
     pub longest_wait: Duration,
 }
 
 impl Default for EngineOptions {
     /// The default budget, 64 windows (some 8,000 words), batches of 1,024 word pieces, the fastest precision that agrees
-    /// with f32, the best kernel, all processors, and a minute of work waiting.
+    /// with f32, the best kernel, a thread for each processor, not pinned, and a minute of work waiting.
     fn default() -> Self {
         Self {
             budget: Budget::default(),
@@ -58,7 +57,7 @@ impl Default for EngineOptions {
             batch_tokens: 1024,
             compute: Compute::Auto,
             kernel: None,
-            threads: None,
+            threads: Threads::default(),
             longest_wait: Duration::from_mins(1),
         }
     }

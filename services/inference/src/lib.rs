@@ -72,7 +72,7 @@ pub use meter::{Meter, MeterError, Shape};
 pub use owner::Load;
 pub use package::{Package, PackageError, Trust, package_signer, sign_package};
 pub use reading::{ReadText, Reads};
-pub use runner::Compute;
+pub use runner::{Compute, Threads};
 pub use scorer::Scorer;
 pub use scores::{ScoreError, Scores, any_log_odds};
 pub use source_attributes::{SourceAttribute, SourceAttributes};

@@ -49,7 +49,7 @@ pub enum LoadError {
         "labels.json has a limit for unfamiliar texts, but the weights have no statistics of the training reports"
     )]
     Statistics,
-    /// The operating system gives no threads.
+    /// The operating system gives no threads, or does not let them stay on processors.
     #[error("no threads for the engine")]
     Threads(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The model card is not in its form.

@@ -1,12 +1,11 @@
 //! How many word pieces a model reads in a second, without a text.
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 
 use crate::config::{Activation, Config};
 use crate::load::{LoadError, Parts, Prepared};
 use crate::package::Trust;
-use crate::runner::{Compute, Place, Runner, RunnerError};
+use crate::runner::{Compute, Place, Runner, RunnerError, Threads};
 use crate::weights::{FloatTensor, HEAD_BIAS, HEAD_SCORE, HEAD_VALUE, Int8Matrix, Weights};
 
 /// Outputs of the head of a model of random weights: those of the default model.
@@ -86,17 +85,17 @@ impl Meter {
     ///
     /// # Errors
     /// [`MeterError::Load`].
-    pub fn open(folder: &Path, compute: Compute, threads: Option<NonZeroUsize>) -> Result<Self, MeterError> {
+    pub fn open(folder: &Path, compute: Compute, threads: Threads) -> Result<Self, MeterError> {
         let mut parts = Parts::read(folder, Trust::Anybody)?;
         let prepared = parts.prepare(compute, Place::new(None, threads))?;
-        Ok(Self::new(prepared, parts.config()))
+        Self::new(prepared, parts.config())
     }
 
     /// A model of random weights; `Auto` is int8, because there is nothing that could agree.
     ///
     /// # Errors
     /// [`MeterError::Load`].
-    pub fn random(shape: Shape, compute: Compute, threads: Option<NonZeroUsize>) -> Result<Self, MeterError> {
+    pub fn random(shape: Shape, compute: Compute, threads: Threads) -> Result<Self, MeterError> {
         let config = shape.config();
         let weights = random_weights(&config)?;
         let precision = match compute {
@@ -104,25 +103,30 @@ impl Meter {
                 let merged = weights.merge().map_err(LoadError::from)?;
                 let classifier = crate::classifier::Classifier::new(&config, OUTPUTS, merged, None)
                     .map_err(|error| LoadError::Shape(error.into()))?;
-                return Ok(Self::new(Prepared::Candle(Box::new(classifier)), &config));
+                return Self::new(Prepared::Candle(Box::new(classifier)), &config);
             }
             Compute::Auto | Compute::Int8 => kernels::Precision::Int8,
             Compute::Bf16 => kernels::Precision::Bf16,
             Compute::F32 => kernels::Precision::F32,
         };
         let runner = Runner::new(&config, OUTPUTS, &weights, precision, Place::new(None, threads))?;
-        Ok(Self::new(Prepared::Kernels(Box::new(runner)), &config))
+        Self::new(Prepared::Kernels(Box::new(runner)), &config)
     }
 
-    fn new(prepared: Prepared, config: &Config) -> Self {
-        Self {
+    fn new(prepared: Prepared, config: &Config) -> Result<Self, MeterError> {
+        if let Prepared::Kernels(runner) = &prepared {
+            runner
+                .settle()
+                .map_err(|error| LoadError::Threads(error.into()))?;
+        }
+        Ok(Self {
             prepared,
             vocabulary: config.vocab_size,
             positions: config.max_position_embeddings,
             seed: 1,
             ids: Vec::new(),
             logits: Vec::new(),
-        }
+        })
     }
 
     /// What it computes with.
@@ -267,8 +271,12 @@ mod tests {
         crate::testing::Tiny::new()
             .write(&path)
             .map_err(LoadError::from)?;
+        let two = Threads {
+            number: std::num::NonZeroUsize::new(2),
+            pinned: false,
+        };
         for compute in [Compute::F32, Compute::Int8, Compute::Candle] {
-            let mut meter = Meter::open(&path, compute, NonZeroUsize::new(2))?;
+            let mut meter = Meter::open(&path, compute, two)?;
             assert_eq!(meter.compute(), compute);
             meter.pass(&[3, 1, 16])?;
             assert!(matches!(meter.pass(&[17]), Err(MeterError::Length(16))));

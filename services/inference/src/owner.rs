@@ -9,6 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use kernels::ExecutorError;
+
 use crate::lane::{Lane, Refusal, Urgency};
 use crate::runner::Runner;
 
@@ -135,13 +137,26 @@ pub(crate) struct Owner {
 
 impl Owner {
     /// Starts the thread.
-    pub(crate) fn start(runner: Runner, limits: Limits) -> std::io::Result<Self> {
+    pub(crate) fn start(runner: Runner, limits: Limits) -> Result<Self, ExecutorError> {
         let mut owner = Self::idle(runner.limits(), limits);
         let shared = Arc::clone(&owner.shared);
+        let (tell, told) = channel();
         let thread = std::thread::Builder::new()
             .name("engine".into())
-            .spawn(move || Loop::new(&shared, runner).run())?;
+            .spawn(move || {
+                let settled = runner.settle();
+                let is_settled = settled.is_ok();
+                // Nobody listens only if the thread could not be started.
+                let _ = tell.send(settled);
+                if is_settled {
+                    Loop::new(&shared, runner).run();
+                }
+            })
+            .map_err(ExecutorError::Spawn)?;
         owner.thread = Some(thread);
+        if let Ok(settled) = told.recv() {
+            settled?;
+        }
         Ok(owner)
     }
 

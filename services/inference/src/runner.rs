@@ -74,24 +74,37 @@ pub(crate) enum RunnerError {
     Executor(#[from] ExecutorError),
 }
 
-/// The threads to use when nobody says: one for each processor that this process may use.
-fn all_threads() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+/// The threads that a model computes with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Threads {
+    /// How many; `None` for one for each processor that this process may use.
+    pub number: Option<NonZeroUsize>,
+    /// Whether each stays on a processor of its own, of those that this process may use (Linux).
+    pub pinned: bool,
+}
+
+impl Threads {
+    /// How many there are.
+    #[must_use]
+    pub fn number(self) -> NonZeroUsize {
+        let all = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.number.unwrap_or_else(all)
+    }
 }
 
 /// What a runner runs on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     pub kernel: Kernel,
-    pub threads: NonZeroUsize,
+    pub threads: Threads,
 }
 
 impl Place {
     /// What is asked for; where nothing is, the best kernel of this processor, and all processors.
-    pub(crate) fn new(kernel: Option<Kernel>, threads: Option<NonZeroUsize>) -> Self {
+    pub(crate) fn new(kernel: Option<Kernel>, threads: Threads) -> Self {
         Self {
             kernel: kernel.unwrap_or_else(Kernel::best),
-            threads: threads.unwrap_or_else(all_threads),
+            threads,
         }
     }
 }
@@ -114,13 +127,24 @@ impl Runner {
         precision: Precision,
         place: Place,
     ) -> Result<Self, RunnerError> {
+        let threads = place.threads.number().get();
+        let executor = if place.threads.pinned {
+            Executor::pinned(place.kernel, threads)?
+        } else {
+            Executor::new(place.kernel, threads)?
+        };
         Ok(Self {
-            executor: Executor::new(place.kernel, place.threads.get())?,
+            executor,
             encoder: Encoder::new(config, labels, weights, precision)?,
             space: Space::default(),
             vocabulary: config.vocab_size,
             positions: config.max_position_embeddings,
         })
+    }
+
+    /// Keeps the calling thread, which is going to run it, on its processor, where threads are pinned.
+    pub(crate) fn settle(&self) -> Result<(), ExecutorError> {
+        self.executor.settle()
     }
 
     /// The instructions it uses.

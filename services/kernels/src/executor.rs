@@ -3,9 +3,10 @@
 use std::error::Error;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::activation::{Activate, Activation};
+use crate::affinity::Processors;
 use crate::area::Area;
 use crate::attention::{Heads, Qkv, exact};
 use crate::disjoint::Disjoint;
@@ -39,8 +40,10 @@ pub enum ExecutorError {
     Unavailable(Kernel),
     /// Threads must be at least 1.
     NoThreads,
-    /// The operating system gives no more threads.
+    /// The operating system gives no more threads, or not where they are to stay.
     Spawn(std::io::Error),
+    /// It does not say which processors there are, or does not let a thread stay on one.
+    Pin(std::io::Error),
 }
 
 impl fmt::Display for ExecutorError {
@@ -51,6 +54,9 @@ impl fmt::Display for ExecutorError {
             }
             Self::NoThreads => f.write_str("no threads to run on"),
             Self::Spawn(_) => f.write_str("no more threads"),
+            Self::Pin(_) => {
+                f.write_str("threads cannot be kept on processors here: let them go where they like")
+            }
         }
     }
 }
@@ -59,7 +65,7 @@ impl Error for ExecutorError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Unavailable(_) | Self::NoThreads => None,
-            Self::Spawn(error) => Some(error),
+            Self::Spawn(error) | Self::Pin(error) => Some(error),
         }
     }
 }
@@ -75,6 +81,8 @@ pub struct Executor {
     pub(crate) areas: Vec<Mutex<Area>>,
     /// What all threads read during a call.
     pub(crate) shared: Area,
+    /// Where the threads stay.
+    processors: Option<Arc<Processors>>,
 }
 
 impl fmt::Debug for Executor {
@@ -92,16 +100,46 @@ impl Executor {
     /// # Errors
     /// [`ExecutorError`].
     pub fn new(kernel: Kernel, threads: usize) -> Result<Self, ExecutorError> {
+        Self::on(kernel, threads, None)
+    }
+
+    /// The same with each thread kept on a processor of its own, of those that the calling thread may use. Who calls the
+    /// executor's methods is one of the threads: [`Executor::settle`] keeps that one.
+    ///
+    /// # Errors
+    /// [`ExecutorError`]; [`ExecutorError::Pin`] on others than Linux.
+    pub fn pinned(kernel: Kernel, threads: usize) -> Result<Self, ExecutorError> {
+        let processors = Processors::allowed().map_err(ExecutorError::Pin)?;
+        Self::on(kernel, threads, Some(Arc::new(processors)))
+    }
+
+    fn on(
+        kernel: Kernel,
+        threads: usize,
+        processors: Option<Arc<Processors>>,
+    ) -> Result<Self, ExecutorError> {
         if threads == 0 {
             return Err(ExecutorError::NoThreads);
         }
         let isa = Isa::new(kernel).ok_or(ExecutorError::Unavailable(kernel))?;
         Ok(Self {
             isa,
-            pool: Pool::new(threads).map_err(ExecutorError::Spawn)?,
+            pool: Pool::new(threads, processors.as_ref()).map_err(ExecutorError::Spawn)?,
             areas: (0..threads).map(|_| Mutex::default()).collect(),
             shared: Area::default(),
+            processors,
         })
+    }
+
+    /// Keeps the calling thread on the processor that is left for it, where threads are pinned; else it does nothing.
+    ///
+    /// # Errors
+    /// [`ExecutorError::Pin`].
+    pub fn settle(&self) -> Result<(), ExecutorError> {
+        let Some(processors) = &self.processors else {
+            return Ok(());
+        };
+        processors.keep(0).map_err(ExecutorError::Pin)
     }
 
     /// An executor with the best kernel of this processor.

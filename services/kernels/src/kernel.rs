@@ -1,7 +1,10 @@
 //! Which instructions the kernels are compiled for, and the proof that this machine has them.
 
+#[cfg(target_arch = "aarch64")]
+use std::arch::is_aarch64_feature_detected;
+
 /// A family of instructions. All give results within the tolerances stated in the crate's documentation;
-/// `Reference`, `Avx2` and the two AVX-512 kernels give the *same bits* for everything but bf16 products.
+/// `Reference`, `Avx2`, the AVX-512 and the NEON kernels give the *same bits* for everything but bf16 products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kernel {
     /// Plain Rust for any processor that rounds as FMA does, in software where the processor has none: what the fused
@@ -9,6 +12,12 @@ pub enum Kernel {
     Reference,
     /// Plain Rust for any processor; it defines the results.
     Portable,
+    /// NEON, which every 64-bit Arm processor has: int8 products in 16 bits by `smull`.
+    Neon,
+    /// `Neon` and dot products of bytes, `FEAT_DotProd` (Neoverse N1 2019, Apple A11 2017): `sdot`.
+    NeonDot,
+    /// `NeonDot` and dot products of bytes with and without a sign, `FEAT_I8MM` (Neoverse V1 2020, Apple M2 2022): `sudot`.
+    NeonI8mm,
     /// AVX2 and FMA (Haswell 2013, Zen 2017).
     Avx2,
     /// AVX-512 F, BW, DQ, VL and VNNI (Ice Lake 2019, Zen 4 2022): int8 products by `vpdpbusd`.
@@ -19,9 +28,12 @@ pub enum Kernel {
 
 impl Kernel {
     /// Every kernel, the slowest first.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Reference,
         Self::Portable,
+        Self::Neon,
+        Self::NeonDot,
+        Self::NeonI8mm,
         Self::Avx2,
         Self::Avx512,
         Self::Avx512Bf16,
@@ -43,12 +55,25 @@ impl Kernel {
             };
             match self {
                 Self::Reference | Self::Portable => true,
+                Self::Neon | Self::NeonDot | Self::NeonI8mm => false,
                 Self::Avx2 => avx2(),
                 Self::Avx512 => avx512(),
                 Self::Avx512Bf16 => avx512() && is_x86_feature_detected!("avx512bf16"),
             }
         }
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(target_arch = "aarch64")]
+        {
+            let neon = || is_aarch64_feature_detected!("neon");
+            let dot = || neon() && is_aarch64_feature_detected!("dotprod");
+            match self {
+                Self::Reference | Self::Portable => true,
+                Self::Neon => neon(),
+                Self::NeonDot => dot(),
+                Self::NeonI8mm => dot() && is_aarch64_feature_detected!("i8mm"),
+                Self::Avx2 | Self::Avx512 | Self::Avx512Bf16 => false,
+            }
+        }
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         {
             matches!(self, Self::Reference | Self::Portable)
         }
@@ -70,6 +95,9 @@ impl Kernel {
         match self {
             Self::Reference => "reference",
             Self::Portable => "portable",
+            Self::Neon => "neon",
+            Self::NeonDot => "neon-dot",
+            Self::NeonI8mm => "neon-i8mm",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
             Self::Avx512Bf16 => "avx512-bf16",
@@ -129,7 +157,10 @@ impl Isa {
             // SAFETY: this `Isa` holds an AVX-512 kernel, so that the processor has the features named (`Isa::new`).
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512 | Kernel::Avx512Bf16 => unsafe { run_avx512(op) },
-            #[cfg(not(target_arch = "x86_64"))]
+            // SAFETY: this `Isa` holds a NEON kernel, so that the processor has NEON, and with it FMA (`Isa::new`).
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Neon | Kernel::NeonDot | Kernel::NeonI8mm => unsafe { run_neon(op) },
+            // Kernels of other processors, of which there is no `Isa` here.
             _ => op.run::<Separate>(),
         }
     }
@@ -169,6 +200,12 @@ impl Arithmetic for Fused {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn run_avx2<O: Op>(op: O) -> O::Output {
+    op.run::<Fused>()
+}
+
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon")]
+fn run_neon<O: Op>(op: O) -> O::Output {
     op.run::<Fused>()
 }
 

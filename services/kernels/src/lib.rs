@@ -52,6 +52,7 @@
 //! plain Rust and compiled for each instruction set (`kernel.rs`). Threads wait between calls (`pool.rs`).
 
 mod activation;
+mod affinity;
 mod area;
 mod attention;
 mod disjoint;

@@ -8,7 +8,9 @@ use std::ops::Range;
 use crate::activation::{self, Activation};
 use crate::disjoint::Disjoint;
 use crate::inputs::{Inputs, RowScale, grow};
-use crate::kernel::{Arithmetic, Isa, Kernel, Op};
+#[cfg(target_arch = "x86_64")]
+use crate::kernel::Kernel;
+use crate::kernel::{Arithmetic, Isa, Op};
 use crate::norm::LayerNorm;
 use crate::packed::{Columns, Packed};
 use crate::precision::Precision;

@@ -2,8 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+
+use crate::affinity::Processors;
 
 /// Rounds a thread spins before it sleeps: about 20 µs, more than lies between two operations of a forward pass.
 const SPINS: u32 = 1 << 10;
@@ -111,20 +114,29 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// Starts the threads.
+    /// Starts the threads, each on one of `processors` if there are any; the first is for who calls.
     ///
     /// # Errors
-    /// What the operating system says when it gives no more threads.
-    pub(crate) fn new(threads: usize) -> std::io::Result<Self> {
+    /// What the operating system says when it gives no more threads, or does not let them stay.
+    pub(crate) fn new(threads: usize, processors: Option<&Arc<Processors>>) -> std::io::Result<Self> {
         let mut pool = Self {
             shared: Arc::default(),
             workers: Vec::new(),
         };
+        let (tell, told) = mpsc::channel();
         for worker in 1..threads {
-            let shared = Arc::clone(&pool.shared);
+            let (shared, tell, processors) = (Arc::clone(&pool.shared), tell.clone(), processors.cloned());
             let builder = std::thread::Builder::new().name(format!("kernels-{worker}"));
-            pool.workers.push(builder.spawn(move || shared.work(worker))?);
+            pool.workers.push(builder.spawn(move || {
+                let kept = processors.map_or(Ok(()), |processors| processors.keep(worker));
+                // Nobody listens where an earlier thread could not be started.
+                let _ = tell.send(kept);
+                drop(tell);
+                shared.work(worker);
+            })?);
         }
+        drop(tell);
+        told.iter().collect::<std::io::Result<()>>()?;
         Ok(pool)
     }
 
@@ -200,7 +212,7 @@ mod tests {
     #[test]
     fn every_task_is_done_once_by_a_worker_of_the_pool() -> std::io::Result<()> {
         for threads in [1, 2, 3, 7] {
-            let mut pool = Pool::new(threads)?;
+            let mut pool = Pool::new(threads, None)?;
             for tasks in [0, 1, 2, 5, 100, 1000] {
                 let done: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
                 pool.run(tasks, |worker, index| {
@@ -215,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_panic_reaches_the_caller_and_the_pool_lives_on() -> std::io::Result<()> {
-        let mut pool = Pool::new(3)?;
+        let mut pool = Pool::new(3, None)?;
         for bad in [0, 7] {
             let caught = catch_unwind(AssertUnwindSafe(|| {
                 pool.run(8, |_, index| assert_ne!(index, bad));
@@ -232,7 +244,7 @@ mod tests {
 
     #[test]
     fn sleeping_workers_wake() -> std::io::Result<()> {
-        let mut pool = Pool::new(2)?;
+        let mut pool = Pool::new(2, None)?;
         for _ in 0..3 {
             std::thread::sleep(std::time::Duration::from_millis(3));
             let seen = AtomicUsize::new(0);

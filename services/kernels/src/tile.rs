@@ -4,12 +4,14 @@
 //! and of BLIS (Van Zee and van de Geijn, ACM TOMS 41(3), 2015): one operand in panels of as many columns as a few
 //! registers hold, the other in interleaved rows, and as many accumulators as leave registers for the operands. An FMA of
 //! latency 4 issued twice a cycle needs 8 of them in flight; 12 × 32 on AVX-512 has 24 of the 32 registers, 6 × 16 on
-//! AVX2 has 12 of the 16. `k` is never split, so that a result does not depend on tiles, blocks or threads.
+//! AVX2 has 12 of the 16, 8 × 8 on NEON 16 of the 32. `k` is never split, so that a result does not depend on tiles, blocks or threads.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 
 use std::ops::Range;
@@ -24,7 +26,8 @@ pub(crate) const MOST_ROWS: usize = 12;
 /// Most rows of a tile of this precision on these instructions.
 pub(crate) const fn rows(isa: Isa, precision: Precision) -> usize {
     match (isa.kernel(), precision) {
-        (Kernel::Reference | Kernel::Portable, _) => 4,
+        (Kernel::Reference | Kernel::Portable, _) | (Kernel::Neon, Precision::Int8) => 4,
+        (Kernel::Neon | Kernel::NeonDot | Kernel::NeonI8mm, _) => 8,
         (Kernel::Avx2, _) => 6,
         (Kernel::Avx512 | Kernel::Avx512Bf16, _) => MOST_ROWS,
     }
@@ -112,8 +115,22 @@ pub(crate) fn multiply(isa: Isa, precision: Precision, a: Left<'_>, b: &[Step], 
             // SAFETY: this `Isa` holds an AVX-512 kernel, so that the processor has F, BW and VNNI (`Isa::new`).
             unsafe { avx512::multiply(precision, a, b, out) }
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        _ => portable::multiply(precision, a, b, out),
+        #[cfg(target_arch = "aarch64")]
+        Kernel::NeonDot if precision == Precision::Int8 => {
+            // SAFETY: this `Isa` holds `NeonDot`, so that the processor has NEON and dotprod (`Isa::new`).
+            unsafe { neon::multiply_signed(a, b, out) }
+        }
+        #[cfg(target_arch = "aarch64")]
+        Kernel::NeonI8mm if precision == Precision::Int8 => {
+            // SAFETY: this `Isa` holds `NeonI8mm`, so that the processor has NEON and i8mm (`Isa::new`).
+            unsafe { neon::multiply_mixed(a, b, out) }
+        }
+        #[cfg(target_arch = "aarch64")]
+        Kernel::Neon | Kernel::NeonDot | Kernel::NeonI8mm => {
+            // SAFETY: this `Isa` holds a NEON kernel, so that the processor has NEON (`Isa::new`).
+            unsafe { neon::multiply(precision, a, b, out) }
+        }
+        _ => unreachable!("no `Isa` of another processor's kernel"),
     }
 }
 
@@ -132,8 +149,10 @@ pub(crate) fn multiply_half(isa: Isa, a: Left<'_>, b: &[Step], out: &mut [Step])
         // SAFETY: this `Isa` holds an AVX-512 kernel, so that the processor has F (`Isa::new`).
         #[cfg(target_arch = "x86_64")]
         Kernel::Avx512 | Kernel::Avx512Bf16 => unsafe { avx512::multiply_half(a, b, out) },
-        #[cfg(not(target_arch = "x86_64"))]
-        _ => portable::multiply_half(a, b, out),
+        // SAFETY: this `Isa` holds a NEON kernel, so that the processor has NEON (`Isa::new`).
+        #[cfg(target_arch = "aarch64")]
+        Kernel::Neon | Kernel::NeonDot | Kernel::NeonI8mm => unsafe { neon::multiply_half(a, b, out) },
+        _ => unreachable!("no `Isa` of another processor's kernel"),
     }
 }
 

@@ -61,6 +61,10 @@ pub struct ModelArgs {
     /// Threads of the model; without it one for each processor
     #[arg(long, env = "COUNTERSIGN_THREADS", value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    /// Keep each thread of the model on a processor of its own, of those that this process may use (Linux; `taskset` says
+    /// which). For a machine that does nothing else
+    #[arg(long, env = "COUNTERSIGN_PIN_THREADS")]
+    pub pin_threads: bool,
     /// Masked texts that the explanation of a note may take; fewer are faster, and leave more notes without a reliable one
     #[arg(
         long,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clinical::{DeidentifiedNote, Label, ModelDigest, Outcome};
-use inference::{Busy, Engine, EngineOptions, Lane, Load, LoadError, ModelCard, Trust, Urgency};
+use inference::{Busy, Engine, EngineOptions, Lane, Load, LoadError, ModelCard, Threads, Trust, Urgency};
 use records::Pins;
 use seal::VerifyingKey;
 
@@ -93,7 +93,10 @@ impl Model {
         let defaults = EngineOptions::default();
         let options = EngineOptions {
             compute: args.precision.into(),
-            threads: args.threads,
+            threads: Threads {
+                number: args.threads,
+                pinned: args.pin_threads,
+            },
             budget: explanation::Budget {
                 samples: args.explanation_texts,
                 ..defaults.budget

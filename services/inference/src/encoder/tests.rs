@@ -152,8 +152,8 @@ fn the_reference_kernel_gives_the_bits_of_the_fused_ones() {
             logits.iter().map(|value| value.to_bits()).collect::<Vec<_>>()
         };
         let reference = on(Kernel::Reference);
-        let fused = [Kernel::Avx2, Kernel::Avx512, Kernel::Avx512Bf16];
-        for kernel in fused.into_iter().filter(|kernel| kernel.is_available()) {
+        let fused = |kernel: &Kernel| *kernel > Kernel::Portable && kernel.is_available();
+        for kernel in Kernel::ALL.into_iter().filter(fused) {
             assert!(
                 on(kernel) == reference,
                 "{} in {}",

@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -316,6 +317,28 @@ fn a_limit_without_statistics_is_refused() {
         parts.weights.floats.remove("familiar.states.mean");
     });
     assert!(matches!(refused, Err(LoadError::Weights(_))));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_that_stay_where_they_are_give_the_same_bits() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("model");
+    Tiny::new().write(&path)?;
+    let on = |pinned| {
+        let options = EngineOptions {
+            compute: Compute::Int8,
+            threads: Threads {
+                number: NonZeroUsize::new(2),
+                pinned,
+            },
+            ..EngineOptions::default()
+        };
+        let scores = Engine::load(&path, options)?.score_batch(&["heart is large", "no nodule"])?;
+        Ok::<_, Box<dyn std::error::Error>>(scores)
+    };
+    assert_eq!(on(true)?, on(false)?);
+    Ok(())
 }
 
 #[test]

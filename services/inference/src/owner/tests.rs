@@ -3,7 +3,7 @@ use std::num::NonZeroUsize;
 use kernels::Precision;
 
 use super::*;
-use crate::runner::Place;
+use crate::runner::{Place, Threads};
 use crate::testing::Tiny;
 
 fn limits(batch_tokens: usize, longest_wait: Duration) -> Limits {
@@ -21,7 +21,13 @@ fn runner() -> Runner {
         tiny.labels.outputs(),
         &tiny.weights,
         Precision::Int8,
-        Place::new(None, NonZeroUsize::new(2)),
+        Place::new(
+            None,
+            Threads {
+                number: NonZeroUsize::new(2),
+                pinned: false,
+            },
+        ),
     )
     .expect("a tiny model")
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use inference::{Compute, Engine, EngineOptions, LoadError, Meter, MeterError, ScoreError, Shape};
+use inference::{Compute, Engine, EngineOptions, LoadError, Meter, MeterError, ScoreError, Shape, Threads};
 use serde_json::{Value, json};
 
 use crate::cli::model::{ModelCliError, labelled};
@@ -34,6 +34,9 @@ pub struct EngineArgs {
     /// Threads; without it one for each processor
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+    /// Keep each thread on a processor of its own (Linux)
+    #[arg(long)]
+    pin_threads: bool,
     /// Texts in a batch: measure this one case instead of the usual ones
     #[arg(long, value_name = "B", requires = "tokens")]
     batch: Option<NonZeroUsize>,
@@ -106,10 +109,10 @@ pub(super) fn run(args: &EngineArgs) -> Result<(), EngineBenchError> {
     let mut head = true;
     for &precision in &args.precision {
         let (mut meter, model) = open(args, precision.into())?;
-        let threads = args.threads.map_or_else(processors, NonZeroUsize::get);
+        let threads = args.threads().number();
         let mut write = |figure: &Figure, meter: &Meter| -> io::Result<()> {
             if args.json {
-                return writeln!(out, "{}", line(figure, meter, &model, threads));
+                return writeln!(out, "{}", line(figure, meter, &model, threads.get()));
             }
             if std::mem::take(&mut head) {
                 writeln!(
@@ -146,8 +149,13 @@ pub(super) fn run(args: &EngineArgs) -> Result<(), EngineBenchError> {
     Ok(())
 }
 
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+impl EngineArgs {
+    fn threads(&self) -> Threads {
+        Threads {
+            number: self.threads,
+            pinned: self.pin_threads,
+        }
+    }
 }
 
 fn open(args: &EngineArgs, compute: Compute) -> Result<(Meter, String), EngineBenchError> {
@@ -157,7 +165,7 @@ fn open(args: &EngineArgs, compute: Compute) -> Result<(Meter, String), EngineBe
             ShapeName::Base => Shape::Base,
         };
         return Ok((
-            Meter::random(shape, compute, args.threads)?,
+            Meter::random(shape, compute, args.threads())?,
             shape.as_str().to_owned(),
         ));
     }
@@ -167,7 +175,7 @@ fn open(args: &EngineArgs, compute: Compute) -> Result<(Meter, String), EngineBe
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    match Meter::open(&folder, compute, args.threads) {
+    match Meter::open(&folder, compute, args.threads()) {
         Ok(meter) => Ok((meter, name)),
         Err(MeterError::Load(error)) => Err(EngineBenchError::Load(folder, error)),
         Err(error) => Err(error.into()),
@@ -284,7 +292,7 @@ fn start(out: &mut impl Write, args: &EngineArgs) -> Result<(), EngineBenchError
         .map_or(Compute::Auto, Compute::from);
     let options = EngineOptions {
         compute,
-        threads: args.threads,
+        threads: args.threads(),
         ..EngineOptions::default()
     };
     let began = Instant::now();
@@ -340,7 +348,7 @@ fn agreement(out: &mut impl Write, args: &EngineArgs, csv: &Path) -> Result<(), 
     let measured = |compute| -> Result<_, EngineBenchError> {
         let options = EngineOptions {
             compute,
-            threads: args.threads,
+            threads: args.threads(),
             ..EngineOptions::default()
         };
         let engine =

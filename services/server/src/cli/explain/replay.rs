@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use clinical::{Assessment, DeidentifiedNote, Explanation, NoteDigest, Outcome, Span};
-use inference::{Busy, Engine, EngineOptions, Kernel, Urgency};
+use inference::{Busy, Engine, EngineOptions, Kernel, Threads, Urgency};
 use records::{AnyCase, Event, EventKind, Fact, Id, SystemClock, SystemIds, kind};
 use serde_json::{Map, Value};
 use store::{AuditFilter, Door};
@@ -157,7 +157,10 @@ fn engine(
         },
         compute: pins.precision,
         kernel: Some(kernel),
-        threads,
+        threads: Threads {
+            number: threads,
+            pinned: false,
+        },
         ..defaults
     };
     let engine = Engine::load(&folder, options).map_err(|error| ExplainCliError::Load(folder, error))?;
@@ -253,7 +256,7 @@ mod tests {
         // The first method had no number.
         for (other, said) in [
             (None, "made by method 1,"),
-            (Some(explanation::METHOD + 1), "by method 4,"),
+            (Some(explanation::METHOD + 1), "by method 5,"),
         ] {
             let refused = pins(other).same_method().expect_err("another method");
             assert!(refused.contains(said), "{refused}");
