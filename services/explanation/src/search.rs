@@ -4,8 +4,11 @@
 //! already gone* (greedy forward selection, as for the removal curves of Samek et al. 2017, IEEE TNNLS 28(11), but with the
 //! model asked anew at each step), and with which those already gone, and nothing else, give it most: necessary and
 //! sufficient, as comprehensiveness and sufficiency of `DeYoung` et al. 2020 (ERASER, section 4) measure it. Words that say the
-//! same thing twice are found so: without the first, the second matters. The model answers every question about the
-//! note itself, so this needs no random draw.
+//! same thing twice are found so: without the first, the second matters. In the end each is exchanged for another where all
+//! are worth more with it (`exchange.rs`). The model answers every question about the note itself, so this needs no random
+//! draw.
+
+mod exchange;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -128,6 +131,14 @@ where
     // What was only a step on the way to something is shown; what led nowhere is not.
     while path.last().is_some_and(|&(_, cost)| cost < EFFECT) {
         path.pop();
+    }
+    if holds {
+        suggestion.exchange(
+            &mut path,
+            &ranked,
+            limits.texts.saturating_sub(asked.count() - before),
+            asked,
+        )?;
     }
     Ok(shares(&path, &opposing, &ranked, limits.words))
 }
@@ -334,118 +345,4 @@ fn shares(path: &[(usize, f64)], opposing: &[(usize, f64)], alone: &[Tried], mos
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-    use std::convert::Infallible;
-
-    use super::*;
-    use crate::word;
-
-    /// What the search finds in `text`, and how often it asks.
-    fn found(text: &str, texts: usize, odds: impl Fn(&str) -> f64) -> (Vec<String>, usize) {
-        let probability = |text: &str| 1.0 / (1.0 + (-odds(text)).exp());
-        let words = word::words(text);
-        let note = Note {
-            read: text,
-            words: &words,
-            score: probability(text),
-        };
-        let scorer = |texts: &[String]| -> Result<Vec<f64>, Infallible> {
-            Ok(texts.iter().map(|t| probability(t)).collect())
-        };
-        let mut asked = Asked {
-            scorer,
-            known: HashMap::new(),
-        };
-        let limits = Limits {
-            texts,
-            words: 6,
-            threshold: 0.0,
-        };
-        let found = search(&note, limits, &mut asked).expect("scores");
-        let mut shown = found.words[..found.show].to_vec();
-        shown.sort_unstable();
-        let text = |at: &usize| text[words[*at].start as usize..words[*at].end as usize].to_owned();
-        (shown.iter().map(text).collect(), asked.count())
-    }
-
-    fn has(text: &str, word: &str) -> f64 {
-        f64::from(u8::from(text.contains(word)))
-    }
-
-    #[test]
-    fn what_is_said_twice_is_found_together() {
-        // Spelled alike: neither is missed alone, not even a little.
-        let text = "Heart enlarged today. Something else there. Still enlarged. Lungs clear now.";
-        let (words, asked) = found(text, 384, |t| 4.0 * has(t, "enlarged") - has(t, "clear") - 1.0);
-        assert_eq!(words, ["enlarged", "enlarged", "clear"]);
-        assert!(asked < 60, "{asked}");
-        // In other words: each is missed a little while the other is there, and then very much.
-        let text = "Heart enlarged today. Something else there. Known cardiomegaly. Lungs clear now.";
-        let odds = |t: &str| {
-            (1.0 + 50.0 * has(t, "enlarged") + 50.0 * has(t, "cardiomegaly")).ln()
-                - 2.0
-                - 0.2 * has(t, "clear")
-        };
-        assert_eq!(found(text, 384, odds).0, ["enlarged", "cardiomegaly", "clear"]);
-    }
-
-    #[test]
-    fn the_model_is_asked_anew_at_each_step() {
-        // Beside the first word the second moves less than each of six others; once the first is gone, more than all of them.
-        let text = "Heart enlarged with cardiomegaly. Edema, effusion, nodule, mass, fracture, scar.";
-        let others = ["Edema", "effusion", "nodule", "mass", "fracture", "scar"];
-        let odds = |t: &str| {
-            let heart = (1.0 + 60.0 * has(t, "enlarged") + 40.0 * has(t, "cardiomegaly")).ln();
-            heart + others.iter().map(|word| 0.6 * has(t, word)).sum::<f64>() - 3.0
-        };
-        let (words, _) = found(text, 384, odds);
-        assert!(
-            words.starts_with(&["enlarged".to_owned(), "cardiomegaly".to_owned()]),
-            "{words:?}"
-        );
-    }
-
-    #[test]
-    fn what_holds_the_suggestion_alone_comes_before_what_is_only_missed() {
-        // Each of a pair is missed a little more than a single word, but says nothing without the other.
-        let text = "Edema, effusion, nodule. Small mass. Old fracture. Thin scar.";
-        let single = ["Edema", "effusion", "nodule"];
-        let pairs = [("Small", "mass"), ("Old", "fracture"), ("Thin", "scar")];
-        let odds = |t: &str| {
-            let singles: f64 = single.iter().map(|word| has(t, word)).sum();
-            let pairs: f64 = pairs.iter().map(|(a, b)| 1.1 * has(t, a) * has(t, b)).sum();
-            singles + pairs - 3.5
-        };
-        let (words, _) = found(text, 384, odds);
-        assert!(words.starts_with(&single.map(str::to_owned)), "{words:?}");
-    }
-
-    #[test]
-    fn of_a_long_text_the_phrases_that_matter_are_searched() {
-        let text = format!(
-            "{} The heart is enlarged. {}",
-            "Word after word here. ".repeat(300),
-            "And more of it. ".repeat(300)
-        );
-        let (found, asked) = found(&text, 384, |t| 2.0 * has(t, "enlarged") - 1.0);
-        assert_eq!(found, ["enlarged"]);
-        assert!(asked <= 384, "{asked}");
-    }
-
-    #[test]
-    fn both_sides_share_what_may_be_shown() {
-        let path: Vec<(usize, f64)> = (0..6).map(|at| (at, 1.0)).collect();
-        let against = [(10, 2.0), (11, 0.5)];
-        let shown =
-            |path: &[(usize, f64)], against: &[(usize, f64)], most| shares(path, against, &[], most).words;
-        assert_eq!(shown(&path, &against, 6), [0, 1, 2, 3, 4, 10]);
-        assert_eq!(shown(&path[..1], &against, 6), [0, 10, 11]);
-        assert_eq!(shown(&[], &[], 6), Vec::<usize>::new());
-        assert_eq!(shown(&path, &against, 2), [0, 1]);
-        let alone = [(vec![7], 0.5), (vec![7, 8], 0.5), (vec![8], 0.0)].map(Tried::new);
-        assert_eq!(shown(&path, &[(5, 3.0), (10, 2.0)], 6), [0, 1, 2, 3, 4, 10]);
-        let found = shares(&path[..2], &against, &alone, 6);
-        assert_eq!((found.words, found.show), (vec![0, 1, 10, 11, 7, 8], 5));
-    }
-}
+mod tests;
