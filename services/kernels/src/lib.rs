@@ -21,10 +21,9 @@
 //! accumulator; a row's is in sixteen lanes, folded as a tree.
 //!
 //! **The same bits across kernels** for int8 products (with [`Epilogue::Bias`] and [`Epilogue::Add`]), quantization
-//! included, on any machine; for everything but bf16 products between [`Kernel::Avx2`], the AVX-512 kernels and
-//! [`Kernel::Reference`] (plain Rust, which rounds as they do on any machine, slowly), which
-//! fuse the same operations in the same order. [`Kernel::Portable`] does not fuse: it defines the results, and the others
-//! agree with it within
+//! included, on any machine; for everything but bf16 products between [`Kernel::Avx2`], the AVX-512 and NEON kernels
+//! and [`Kernel::Reference`] (plain Rust, which rounds as they do on any machine, slowly), which fuse the same operations
+//! in the same order. [`Kernel::Portable`] does not fuse: it defines the results, and the others agree with it within
 //!
 //! | kernel | tolerance |
 //! |---|---|
@@ -48,8 +47,9 @@
 //! [`Packed`] keeps weights in panels of 32 outputs; a call packs blocks of rows for the tiles (the first of the two
 //! operands of Goto and van de Geijn 2008, cited in `tile.rs`), multiplies them with panel after panel, and finishes each
 //! tile while it is in the first-level cache. AVX2 multiplies int8 as pairs of 16 bits, which is exact; it widens each
-//! panel once for a block. Products are written in intrinsics (`tile/`); all else is written once in
-//! plain Rust and compiled for each instruction set (`kernel.rs`). Threads wait between calls (`pool.rs`).
+//! panel once for a block. NEON multiplies bytes with their sign and adds what that took. Products are written in
+//! intrinsics (`tile/`); all else is written once in plain Rust and compiled for each instruction set (`kernel.rs`).
+//! Threads wait between calls (`pool.rs`), on processors of their own if that is asked for (`affinity.rs`).
 
 mod activation;
 mod affinity;
