@@ -81,7 +81,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// A packed model, prepared as an engine would.
+    /// A packed model, prepared as an engine would. Where threads are pinned, the calling one is among them.
     ///
     /// # Errors
     /// [`MeterError::Load`].

@@ -99,54 +99,68 @@ struct Figure {
 }
 
 pub(super) fn run(args: &EngineArgs) -> Result<(), EngineBenchError> {
-    let mut out = io::stdout().lock();
     if args.start {
-        return start(&mut out, args);
+        return start(&mut io::stdout().lock(), args);
     }
     if let Some(csv) = &args.agreement {
-        return agreement(&mut out, args, csv);
+        return agreement(&mut io::stdout().lock(), args, csv);
     }
-    let mut head = true;
-    for &precision in &args.precision {
-        let (mut meter, model) = open(args, precision.into())?;
-        let threads = args.threads().number();
-        let mut write = |figure: &Figure, meter: &Meter| -> io::Result<()> {
-            if args.json {
-                return writeln!(out, "{}", line(figure, meter, &model, threads.get()));
-            }
-            if std::mem::take(&mut head) {
-                writeln!(
-                    out,
-                    "{:<20} {:>9} {:>11} {:>7} {:>12} {:>12} {:>12}",
-                    "model", "precision", "kernel", "threads", "batch", "tokens/s", "best"
-                )?;
-            }
-            let waste = figure
-                .waste
-                .map_or_else(String::new, |waste| format!("  waste {waste:.1} %"));
-            writeln!(
-                out,
-                "{model:<20} {:>9} {:>11} {threads:>7} {:>12} {:>12.0} {:>12.0}{waste}",
-                meter.compute(),
-                meter.kernel(),
-                figure.name_or_size(),
-                figure.median,
-                figure.best
-            )
-        };
-        if let (Some(batch), Some(tokens)) = (args.batch, args.tokens) {
-            let figure = measure(&mut meter, "", &vec![tokens.get(); batch.get()], args.seconds)?;
-            write(&figure, &meter)?;
-            continue;
-        }
-        for lengths in [vec![128; 8], vec![32; 1], vec![256; 16]] {
-            let figure = measure(&mut meter, "", &lengths, args.seconds)?;
-            write(&figure, &meter)?;
-        }
-        let figure = ragged(&mut meter, args.seconds)?;
-        write(&figure, &meter)?;
+    let threads = args.threads().number();
+    for (nth, &precision) in args.precision.iter().enumerate() {
+        // Pinned threads are the measuring one, too: the next precision needs one that may go anywhere.
+        std::thread::scope(|scope| {
+            let measuring = scope.spawn(|| figures(args, precision, threads, nth == 0));
+            measuring
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })?;
     }
     Ok(())
+}
+
+/// Measures one precision and writes its lines, below the table's head if it is the first.
+fn figures(
+    args: &EngineArgs,
+    precision: Precision,
+    threads: NonZeroUsize,
+    head: bool,
+) -> Result<(), EngineBenchError> {
+    let mut out = io::stdout().lock();
+    let (mut meter, model) = open(args, precision.into())?;
+    if head && !args.json {
+        writeln!(
+            out,
+            "{:<20} {:>9} {:>11} {:>7} {:>12} {:>12} {:>12}",
+            "model", "precision", "kernel", "threads", "batch", "tokens/s", "best"
+        )?;
+    }
+    let mut write = |figure: &Figure, meter: &Meter| -> io::Result<()> {
+        if args.json {
+            return writeln!(out, "{}", line(figure, meter, &model, threads.get()));
+        }
+        let waste = figure
+            .waste
+            .map_or_else(String::new, |waste| format!("  waste {waste:.1} %"));
+        writeln!(
+            out,
+            "{model:<20} {:>9} {:>11} {threads:>7} {:>12} {:>12.0} {:>12.0}{waste}",
+            meter.compute(),
+            meter.kernel(),
+            figure.name_or_size(),
+            figure.median,
+            figure.best
+        )
+    };
+    if let (Some(batch), Some(tokens)) = (args.batch, args.tokens) {
+        let figure = measure(&mut meter, "", &vec![tokens.get(); batch.get()], args.seconds)?;
+        return Ok(write(&figure, &meter)?);
+    }
+    for lengths in [vec![128; 8], vec![32; 1], vec![256; 16]] {
+        let figure = measure(&mut meter, "", &lengths, args.seconds)?;
+        write(&figure, &meter)?;
+    }
+    let figure = ragged(&mut meter, args.seconds)?;
+    Ok(write(&figure, &meter)?)
 }
 
 impl EngineArgs {
