@@ -38,8 +38,8 @@ pub struct EngineOptions {
     pub batch_tokens: usize,
     /// What the model computes with.
     pub compute: Compute,
-    /// Instructions to use; `None` for the best that this processor has. An explanation that was made with AVX2 or
-    /// AVX-512 is made again bit for bit with [`Kernel::Reference`] on any processor.
+    /// Instructions to use; `None` for the best that this processor has. An explanation that was made with AVX2,
+    /// AVX-512 or NEON is made again bit for bit with [`Kernel::Reference`] on any processor.
     pub kernel: Option<Kernel>,
     /// Threads of the model.
     pub threads: Threads,

@@ -45,6 +45,12 @@ impl Processors {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// How many there are.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Keeps the calling thread, which is the `nth`, on its processor. With more threads than processors they share.
     ///
     /// # Errors

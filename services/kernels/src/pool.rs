@@ -242,6 +242,23 @@ mod tests {
         Ok(())
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn pinned_workers_have_one_processor_each() -> std::io::Result<()> {
+        let processors = Arc::new(Processors::allowed()?);
+        let mut pool = Pool::new(3, Some(&processors))?;
+        let pinned = AtomicUsize::new(0);
+        // One task for each worker: none ends before all have begun.
+        let all = std::sync::Barrier::new(3);
+        pool.run(3, |worker, _| {
+            all.wait();
+            let own = Processors::allowed().map_or(0, |own| own.count());
+            pinned.fetch_add(usize::from(worker > 0 && own == 1), Ordering::Relaxed);
+        });
+        assert_eq!(pinned.into_inner(), 2);
+        Ok(())
+    }
+
     #[test]
     fn sleeping_workers_wake() -> std::io::Result<()> {
         let mut pool = Pool::new(2, None)?;

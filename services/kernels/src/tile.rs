@@ -4,7 +4,8 @@
 //! and of BLIS (Van Zee and van de Geijn, ACM TOMS 41(3), 2015): one operand in panels of as many columns as a few
 //! registers hold, the other in interleaved rows, and as many accumulators as leave registers for the operands. An FMA of
 //! latency 4 issued twice a cycle needs 8 of them in flight; 12 × 32 on AVX-512 has 24 of the 32 registers, 6 × 16 on
-//! AVX2 has 12 of the 16, 8 × 8 on NEON 16 of the 32. `k` is never split, so that a result does not depend on tiles, blocks or threads.
+//! AVX2 has 12 of the 16, 8 × 8 on NEON 16 of the 32. `k` is never split, so that a result does not depend on tiles,
+//! blocks or threads.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
