@@ -7,7 +7,7 @@ use candle_nn::VarBuilder;
 use candle_transformers::models::bert::BertModel;
 
 use crate::weights::{HEAD_BIAS, HEAD_SCORE, HEAD_VALUE};
-use crate::{Config, Familiarity, FloatTensor};
+use crate::{Compute, Config, Familiarity, FloatTensor};
 
 /// Added to the score of padding, so that the softmax over tokens gives it nothing.
 const MASKED: f64 = -1e9;
@@ -59,14 +59,22 @@ pub(crate) struct Classifier {
 }
 
 impl Classifier {
-    /// Builds the classifier from merged f32 tensors; every shape is checked against `config` and `outputs`.
+    /// What it computes with.
+    pub(crate) const fn compute(&self) -> Compute {
+        match self.device {
+            Device::Cpu => Compute::Candle,
+            Device::Cuda(_) | Device::Metal(_) => Compute::Cuda,
+        }
+    }
+
+    /// Builds the classifier from merged f32 tensors on `device`; every shape is checked against `config` and `outputs`.
     pub(crate) fn new(
         config: &Config,
         outputs: usize,
         tensors: BTreeMap<String, FloatTensor>,
         familiarity: Option<Familiarity>,
+        device: Device,
     ) -> Result<Self> {
-        let device = Device::Cpu;
         let tensors = tensors
             .into_iter()
             .map(|(name, tensor)| Ok((name, Tensor::from_vec(tensor.values, tensor.shape, &device)?)))

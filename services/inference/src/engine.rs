@@ -211,7 +211,7 @@ impl Engine {
     pub const fn compute(&self) -> Compute {
         match &self.backend {
             Backend::Kernels { compute, .. } => *compute,
-            Backend::Candle(_) => Compute::Candle,
+            Backend::Candle(classifier) => classifier.compute(),
         }
     }
 
@@ -220,7 +220,7 @@ impl Engine {
     pub const fn kernel(&self) -> &'static str {
         match &self.backend {
             Backend::Kernels { kernel, .. } => kernel,
-            Backend::Candle(_) => "candle",
+            Backend::Candle(classifier) => classifier.compute().as_str(),
         }
     }
 

@@ -32,6 +32,7 @@ mod bad_input;
 mod card;
 mod classifier;
 mod config;
+mod device;
 mod encoder;
 mod engine;
 mod familiarity;
@@ -61,6 +62,7 @@ pub use card::{
     SubgroupMetrics, TrainingData,
 };
 pub use config::{Activation, Config, ConfigError};
+pub use device::{Device, DeviceError, NotADevice};
 pub use engine::{AssessError, Busy, Engine, EngineOptions, seed};
 pub use familiarity::{Cloud, Familiarity, orthonormal};
 pub use isotonic::{Isotonic, NotIsotonic};

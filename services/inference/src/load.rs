@@ -8,6 +8,7 @@ use crate::ModelCard;
 use crate::agreement;
 use crate::classifier::Classifier;
 use crate::config::{Config, ConfigError};
+use crate::device::DeviceError;
 use crate::familiarity::Familiarity;
 use crate::labels::{LabelSet, LabelSetError};
 use crate::package::{self, Files, PackageError, Trust};
@@ -49,6 +50,9 @@ pub enum LoadError {
         "labels.json has a limit for unfamiliar texts, but the weights have no statistics of the training reports"
     )]
     Statistics,
+    /// There is no GPU to compute on.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// The operating system gives no threads, or does not let them stay on processors.
     #[error("no threads for the engine")]
     Threads(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -122,17 +126,24 @@ impl Parts {
     pub(crate) fn prepare(&mut self, compute: Compute, place: Place) -> Result<Prepared, LoadError> {
         let (config, labels, weights) = (&self.config, &self.labels, std::mem::take(&mut self.weights));
         let of = |precision| Runner::new(config, labels.outputs(), &weights, precision, place);
+        if let Some(device) = compute.device() {
+            let familiarity = Familiarity::read(&weights, config.hidden_size)?;
+            return Classifier::new(
+                config,
+                labels.outputs(),
+                weights.merge()?,
+                familiarity,
+                device.open()?,
+            )
+            .map(|classifier| Prepared::Candle(Box::new(classifier)))
+            .map_err(|error| LoadError::Shape(error.into()));
+        }
         let runner = match compute {
-            Compute::Candle => {
-                let familiarity = Familiarity::read(&weights, config.hidden_size)?;
-                return Classifier::new(config, labels.outputs(), weights.merge()?, familiarity)
-                    .map(|classifier| Prepared::Candle(Box::new(classifier)))
-                    .map_err(|error| LoadError::Shape(error.into()));
-            }
             Compute::Auto => agreement::choose((config, labels), &weights, &self.tokenizer, place)?,
             Compute::F32 => of(kernels::Precision::F32)?,
             Compute::Bf16 => of(kernels::Precision::Bf16)?,
-            Compute::Int8 => of(kernels::Precision::Int8)?,
+            // What candle computes has gone its way above.
+            Compute::Int8 | Compute::Candle | Compute::Cuda => of(kernels::Precision::Int8)?,
         };
         Ok(Prepared::Kernels(Box::new(runner)))
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::classifier::Classifier;
 use crate::config::{Activation, Config};
 use crate::load::{LoadError, Parts, Prepared};
 use crate::package::Trust;
@@ -98,14 +99,15 @@ impl Meter {
     pub fn random(shape: Shape, compute: Compute, threads: Threads) -> Result<Self, MeterError> {
         let config = shape.config();
         let weights = random_weights(&config)?;
+        if let Some(device) = compute.device() {
+            let device = device.open().map_err(LoadError::from)?;
+            let merged = weights.merge().map_err(LoadError::from)?;
+            let classifier = Classifier::new(&config, OUTPUTS, merged, None, device)
+                .map_err(|error| LoadError::Shape(error.into()))?;
+            return Self::new(Prepared::Candle(Box::new(classifier)), &config);
+        }
         let precision = match compute {
-            Compute::Candle => {
-                let merged = weights.merge().map_err(LoadError::from)?;
-                let classifier = crate::classifier::Classifier::new(&config, OUTPUTS, merged, None)
-                    .map_err(|error| LoadError::Shape(error.into()))?;
-                return Self::new(Prepared::Candle(Box::new(classifier)), &config);
-            }
-            Compute::Auto | Compute::Int8 => kernels::Precision::Int8,
+            Compute::Auto | Compute::Int8 | Compute::Candle | Compute::Cuda => kernels::Precision::Int8,
             Compute::Bf16 => kernels::Precision::Bf16,
             Compute::F32 => kernels::Precision::F32,
         };
@@ -134,7 +136,7 @@ impl Meter {
     pub fn compute(&self) -> Compute {
         match &self.prepared {
             Prepared::Kernels(runner) => runner.precision().into(),
-            Prepared::Candle(_) => Compute::Candle,
+            Prepared::Candle(classifier) => classifier.compute(),
         }
     }
 
@@ -143,7 +145,7 @@ impl Meter {
     pub fn kernel(&self) -> &'static str {
         match &self.prepared {
             Prepared::Kernels(runner) => runner.kernel().as_str(),
-            Prepared::Candle(_) => "candle",
+            Prepared::Candle(classifier) => classifier.compute().as_str(),
         }
     }
 

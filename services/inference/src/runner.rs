@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use kernels::{Executor, ExecutorError, Kernel, Precision};
 
 use crate::Config;
+use crate::device::Device;
 use crate::encoder::{Encoder, EncoderError, ReferenceError, Space};
 use crate::weights::Weights;
 
@@ -23,6 +24,8 @@ pub enum Compute {
     Int8,
     /// candle's own BERT in f32: the reference in tests.
     Candle,
+    /// The same on the first NVIDIA GPU, in a build with the feature `cuda`.
+    Cuda,
 }
 
 impl Compute {
@@ -35,15 +38,33 @@ impl Compute {
             Self::Bf16 => "bf16",
             Self::Int8 => "int8",
             Self::Candle => "candle",
+            Self::Cuda => "cuda",
+        }
+    }
+
+    /// Where candle computes it; `None` for our own kernels.
+    #[must_use]
+    pub const fn device(self) -> Option<Device> {
+        match self {
+            Self::Candle => Some(Device::Cpu),
+            Self::Cuda => Some(Device::Cuda),
+            Self::Auto | Self::F32 | Self::Bf16 | Self::Int8 => None,
         }
     }
 
     /// What has this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Auto, Self::F32, Self::Bf16, Self::Int8, Self::Candle]
-            .into_iter()
-            .find(|compute| compute.as_str() == name)
+        [
+            Self::Auto,
+            Self::F32,
+            Self::Bf16,
+            Self::Int8,
+            Self::Candle,
+            Self::Cuda,
+        ]
+        .into_iter()
+        .find(|compute| compute.as_str() == name)
     }
 }
 

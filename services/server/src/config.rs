@@ -91,6 +91,8 @@ pub enum Precision {
     Int8,
     /// candle's own BERT in f32, the reference
     Candle,
+    /// The same on the first NVIDIA GPU; in a build with `--features cuda`
+    Cuda,
 }
 
 impl From<Precision> for Compute {
@@ -101,6 +103,7 @@ impl From<Precision> for Compute {
             Precision::Bf16 => Self::Bf16,
             Precision::Int8 => Self::Int8,
             Precision::Candle => Self::Candle,
+            Precision::Cuda => Self::Cuda,
         }
     }
 }

@@ -7,7 +7,7 @@ use candle_core::{CpuStorage, CustomOp3, Error, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::activation::exp;
-use crate::slice;
+use crate::{composed, slice};
 
 /// Scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762, section 3.2) inside each segment. `query`, `key`
 /// and `value` are `tokens × width`; the heads share the width evenly. The segments follow one another and cover every
@@ -19,6 +19,9 @@ pub(crate) fn attention(
     segments: &Arc<[Range<usize>]>,
     heads: usize,
 ) -> Result<Tensor> {
+    if !query.device().is_cpu() {
+        return composed::attention(query, key, value, segments, heads);
+    }
     let segments = Arc::clone(segments);
     query.apply_op3(key, value, Operation { segments, heads })
 }

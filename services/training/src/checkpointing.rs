@@ -23,10 +23,22 @@ const DIGEST: usize = 32;
 /// Where checkpoints are kept and how often.
 #[derive(Clone, Copy, Debug)]
 pub struct Checkpoints<'a> {
-    /// Folder of the one checkpoint of a run; a run that finds its own there goes on from it.
+    /// Folder of the one checkpoint of a run; a run that finds its own there goes on from it. Those of the second run and
+    /// later ones are in folders of their own below it.
     pub folder: &'a Path,
     /// Steps between two checkpoints.
     pub every: u32,
+}
+
+impl Checkpoints<'_> {
+    /// Where that of a run is, counted from 0.
+    pub(crate) fn of_run(&self, run: u32) -> PathBuf {
+        if run == 0 {
+            self.folder.to_owned()
+        } else {
+            self.folder.join(format!("run-{}", run + 1))
+        }
+    }
 }
 
 /// Why a checkpoint cannot be used.
@@ -262,18 +274,18 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(checkpoints: &Checkpoints<'_>) -> Result<Self, CheckpointingError> {
-        let folder = checkpoints.folder.to_owned();
+    pub(crate) fn start(folder: PathBuf, every: u32) -> Result<Self, CheckpointingError> {
+        let named = folder.clone();
         fs::create_dir_all(&folder).map_err(access(&folder))?;
         let (sender, receiver) = sync_channel::<State>(1);
         let thread = std::thread::Builder::new()
             .name("checkpoints".to_owned())
             .spawn(move || receiver.iter().try_for_each(|state| state.write(&folder)))
-            .map_err(access(checkpoints.folder))?;
+            .map_err(access(&named))?;
         Ok(Self {
             sender,
             thread,
-            every: checkpoints.every.max(1),
+            every: every.max(1),
         })
     }
 
@@ -329,10 +341,7 @@ mod tests {
     fn what_is_written_is_read_bit_for_bit() -> Result<(), CheckpointingError> {
         let folder = tempfile::tempdir().expect("a folder");
         assert!(State::read(folder.path(), "a run")?.is_none());
-        let writer = Writer::start(&Checkpoints {
-            folder: folder.path(),
-            every: 5,
-        })?;
+        let writer = Writer::start(folder.path().to_owned(), 5)?;
         assert!(writer.is_due(10) && !writer.is_due(11));
         writer.finish(Some(state()))?;
         let again = State::read(folder.path(), "a run")?.expect("a checkpoint");

@@ -3,11 +3,14 @@
 use candle_core::{CpuStorage, CustomOp3, Error, Layout, Result, Shape, Tensor};
 
 use crate::linear::product;
-use crate::slice;
+use crate::{composed, slice};
 
 /// `y = x Wᵀ + b`, with gradients of all three: `x` is `tokens × in`, `weight` is `out × in`, `bias` has `out` values.
 /// One operation, so that the sum keeps nothing for its gradient besides `x` and `W`.
 pub(crate) fn dense(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    if !x.device().is_cpu() {
+        return composed::dense(x, weight, bias);
+    }
     x.apply_op3(weight, bias, Operation)
 }
 

@@ -16,6 +16,10 @@ pub(crate) fn dropout(x: &Tensor, rate: f32, random: &mut StdRng) -> Result<Tens
     let mask = (0..x.elem_count())
         .map(|_| if random.random::<f32>() < rate { 0.0 } else { keep })
         .collect();
+    if !x.device().is_cpu() {
+        // Drawn in main memory all the same, so that a seed draws the same everywhere.
+        return x * Tensor::from_vec(mask, x.shape(), x.device())?;
+    }
     x.contiguous()?.apply_op1(Mask(mask))
 }
 

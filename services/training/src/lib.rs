@@ -26,6 +26,7 @@ mod calibration;
 mod checkpoint;
 mod checkpointing;
 pub mod cleaning;
+mod composed;
 mod corpus;
 mod curriculum;
 mod dense;
@@ -47,6 +48,8 @@ mod quantization;
 mod run;
 mod shuffle;
 mod slice;
+mod soup;
+mod standing;
 #[cfg(test)]
 mod testing;
 
@@ -62,4 +65,4 @@ pub use model::ModelError;
 pub use options::{Calibration, NotACalibration, NotATarget, Options, Target};
 pub use packing::{Description, PackError, Run, Source};
 pub use quantization::{QuantizationLoss, Scheme, quantization_loss};
-pub use run::{HeldOut, Progress, TrainError, train, train_with, trained_share};
+pub use run::{HeldOut, Progress, TrainError, train, train_one, train_with, trained_share};

@@ -144,6 +144,13 @@ impl AdaptedLinear {
         if let Some((weight, bias)) = &self.whole {
             return dense(x, weight.as_tensor(), bias.as_tensor());
         }
+        if !x.device().is_cpu() {
+            let out = dense(x, &self.weight, &self.bias)?;
+            return match &self.adapter {
+                None => Ok(out),
+                Some(low) => out + (x.matmul(&low.a.t()?)?.matmul(&low.b.t()?)? * low.scale)?,
+            };
+        }
         match &self.adapter {
             None => {
                 let nothing = Tensor::zeros((0, 0), x.dtype(), x.device())?;

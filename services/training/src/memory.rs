@@ -14,6 +14,9 @@ const LIVE: usize = 6;
 /// Copies that a checkpoint holds: all of these but the gradient.
 const STORED: usize = 5;
 
+/// Copies more with several runs: what each begins with, and their mean.
+const SEVERAL: usize = 2;
+
 /// What a run needs at most, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
@@ -46,7 +49,7 @@ impl Memory {
         Self {
             // The tables of words and positions are held twice: in the base and in the model.
             weights: values * (4 + 1) + 4 * (config.vocab_size + config.max_position_embeddings) * width,
-            trained: trained * 4 * (LIVE + 2 * STORED),
+            trained: trained * 4 * (LIVE + 2 * STORED + if options.runs > 1 { SEVERAL } else { 0 }),
             batch: tokens * kept * 4 * 3 / 2,
         }
     }

@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor, Var};
-use inference::{Adapter, Config, FloatTensor, HEAD_BIAS, HEAD_SCORE, HEAD_VALUE, Int8Matrix, Weights};
+use inference::{
+    Adapter, Config, DeviceError, FloatTensor, HEAD_BIAS, HEAD_SCORE, HEAD_VALUE, Int8Matrix, Weights,
+};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -24,6 +26,9 @@ pub enum ModelError {
     /// The base lacks a tensor.
     #[error(transparent)]
     Base(#[from] BaseError),
+    /// There is no such device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// candle refused a computation.
     #[error("a computation failed")]
     Computation(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -117,7 +122,7 @@ impl Model {
         options: &Options,
         random: &mut StdRng,
     ) -> std::result::Result<Self, ModelError> {
-        let device = Device::Cpu;
+        let device = options.device.open()?;
         let config = base.config.clone();
         let width = config.hidden_size;
         let norm = |name: &str| -> std::result::Result<Norm, ModelError> {

@@ -2,11 +2,14 @@
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 
-use crate::slice;
+use crate::{composed, slice};
 
 /// `y = γ (x − mean) / sqrt(var + ε) + β` over the last dimension (Ba, Kiros and Hinton 2016, arXiv:1607.06450).
 /// candle's own `LayerNorm` has no backward pass and stops the gradient in silence.
 pub(crate) fn layer_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, epsilon: f64) -> Result<Tensor> {
+    if !x.device().is_cpu() {
+        return composed::layer_norm(x, gamma, beta, epsilon);
+    }
     x.contiguous()?.apply_op3(gamma, beta, Operation { epsilon })
 }
 

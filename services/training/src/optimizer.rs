@@ -170,6 +170,17 @@ impl AdamW {
         Ok(())
     }
 
+    /// Sets every variable before the first step, so that the averages begin there too.
+    pub(crate) fn begin(&mut self, values: Vec<Vec<f32>>) -> Result<()> {
+        self.set(values)?;
+        if self.decay > 0.0 {
+            for slot in &mut self.slots {
+                slot.average = slice::with(&slot.var, |values| Ok(values.to_vec()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Adds variables with their peak learning rate and weight decay.
     pub(crate) fn add(&mut self, vars: &[Var], rate: f64, decay: f64) -> Result<()> {
         for var in vars {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use inference::Reads;
+use inference::{Device, Reads};
 use serde::{Deserialize, Serialize};
 
 /// A matrix of each layer that LoRA may change.
@@ -69,8 +69,11 @@ impl FromStr for Target {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
-    /// Times that each note is seen.
+    /// Times that each note is seen in a run.
     pub epochs: u32,
+    /// Runs that differ in what they draw and whose weights are averaged. More than one only where every matrix is trained
+    /// whole: the mean of LoRA's factors is not that of their products.
+    pub runs: u32,
     /// Word pieces in a batch, at most (a longer note is a batch of its own).
     pub batch_tokens: usize,
     /// Train every matrix and bias of the layers whole, instead of LoRA on `targets`. The tables of words, positions and
@@ -126,6 +129,9 @@ pub struct Options {
     pub calibration: Calibration,
     /// Seed of initialisation, order, dropout and split.
     pub seed: u64,
+    /// Where the run computes.
+    #[serde(default)]
+    pub device: Device,
 }
 
 /// How the probability of abnormal is calibrated on the held-out notes.
@@ -206,6 +212,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             epochs: 10,
+            runs: 1,
             batch_tokens: 1024,
             full: false,
             rank: 16,
@@ -235,6 +242,7 @@ impl Default for Options {
             sensitivity: None,
             calibration: Calibration::Temperature,
             seed: 2026,
+            device: Device::Cpu,
         }
     }
 }

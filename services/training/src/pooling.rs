@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp2, Error, Layout, Result, Shape, Tensor};
 
-use crate::slice;
+use crate::{composed, slice};
 
 /// For each segment and label `Σ_t softmax_t(score) value`: `score` and `value` are `tokens × labels`, the result is
 /// `segments × labels` (label-wise attention, Mullenbach et al. 2018, arXiv:1802.05695, equations 2 to 4; the product
 /// with the label's weights is taken before the sum, which is the same).
 pub(crate) fn pool(score: &Tensor, value: &Tensor, segments: &Arc<[Range<usize>]>) -> Result<Tensor> {
+    if !score.device().is_cpu() {
+        return composed::pool(score, value, segments);
+    }
     let segments = Arc::clone(segments);
     score.apply_op2(value, Operation { segments })
 }

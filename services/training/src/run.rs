@@ -1,6 +1,6 @@
 //! One training run.
 //!
-//! What is random follows from the seed and from where the run stands: the first values from the seed, an epoch's order from
+//! What is random follows from the seed, the run's number and where it stands: the first values from the seed, an epoch's order from
 //! seed and epoch, a step's dropout from seed and step. So a run that goes on from a checkpoint draws what it would have drawn.
 
 use std::borrow::Cow;
@@ -12,14 +12,16 @@ use rand::seq::SliceRandom;
 use seal::Digest;
 
 use crate::base::Base;
-use crate::checkpointing::{CheckpointingError, Checkpoints, Facts, State, Writer};
+use crate::checkpointing::{CheckpointingError, Checkpoints, State, Writer};
 use crate::corpus::{Corpus, Example};
 use crate::curriculum;
 use crate::fitting::{Trained, fit, quality, score};
 use crate::model::{Model, ModelError, Tokens};
-use crate::optimizer::{AdamW, Moments, Schedule};
+use crate::optimizer::{AdamW, Schedule};
 use crate::options::{Options, Target};
 use crate::shuffle;
+use crate::soup::Soup;
+use crate::standing::{Ended, Standing};
 
 /// Where a run stands; given to the caller after each step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,7 +30,9 @@ pub struct Progress {
     pub step: u32,
     /// Steps in all.
     pub steps: u32,
-    /// Epoch of this step, from 1.
+    /// Run of this step, from 1; there is more than one where the weights of several are averaged.
+    pub run: u32,
+    /// Epoch of this step in its run, from 1.
     pub epoch: u32,
     /// Loss of this step's batch.
     pub loss: f64,
@@ -51,7 +55,7 @@ pub struct HeldOut {
 
 impl HeldOut {
     /// What the best epoch is chosen by: the mean of the area for abnormal and the findings' F1.
-    fn score(&self) -> f64 {
+    pub(crate) fn score(&self) -> f64 {
         f64::midpoint(self.auroc, self.macro_f1)
     }
 }
@@ -90,6 +94,7 @@ fn check(options: &Options, base: &Base) -> Result<(), TrainError> {
     let rate = |value: f64| value > 0.0 && value.is_finite();
     for (fits, name) in [
         (options.epochs > 0, "epochs"),
+        (options.runs == 1 || options.runs > 1 && options.full, "runs"),
         (options.batch_tokens > 0, "batch tokens"),
         (options.rank > 0, "rank"),
         (rate(options.alpha), "alpha"),
@@ -198,11 +203,23 @@ fn loss(
     Ok(((each * weights)?.sum_all()? / f64::from(total))?)
 }
 
-/// A generator for one thing that is drawn: `kind` 0 for the first values, 1 for the order of an epoch, 2 for the dropout
-/// of a step, 3 for the order of its sentences.
-fn drawn(seed: u64, kind: u8, number: u32) -> StdRng {
-    let digest = Digest::of_parts(&[&seed.to_le_bytes(), &[kind], &number.to_le_bytes()]);
-    StdRng::from_seed(*digest.as_bytes())
+/// What a run draws from: the first has the seed's own numbers, whether others follow or not.
+#[derive(Clone, Copy)]
+struct Draws {
+    seed: u64,
+    /// From 0.
+    run: u32,
+}
+
+impl Draws {
+    /// A generator for one thing that is drawn: `kind` 0 for the first values, 1 for the order of an epoch, 2 for the
+    /// dropout of a step, 3 for the order of its sentences.
+    fn of(self, kind: u8, number: u32) -> StdRng {
+        let (seed, run) = (self.seed.to_le_bytes(), self.run.to_le_bytes());
+        let (kind, number) = ([kind], number.to_le_bytes());
+        let parts: [&[u8]; 4] = [&seed, &kind, &number, &run];
+        StdRng::from_seed(*Digest::of_parts(&parts[..if self.run == 0 { 3 } else { 4 }]).as_bytes())
+    }
 }
 
 /// The word pieces of each example, of some with their sentences in another order.
@@ -223,12 +240,12 @@ fn shuffled<'a>(examples: &[&'a Example], part: f64, random: &mut StdRng) -> Vec
 type Batches = Vec<Vec<usize>>;
 
 /// The batches of each epoch, and how many there are.
-fn plan(corpus: &Corpus, options: &Options) -> Result<(Vec<Batches>, u32), TrainError> {
+fn plan(corpus: &Corpus, options: &Options, draws: Draws) -> Result<(Vec<Batches>, u32), TrainError> {
     let difficulty = (options.curriculum > 0).then(|| curriculum::difficulty(&corpus.train));
     let lengths: Vec<usize> = corpus.train.iter().map(|example| example.ids.len()).collect();
     let epochs: Vec<Batches> = (0..options.epochs)
         .map(|epoch| {
-            let mut random = drawn(options.seed, 1, epoch);
+            let mut random = draws.of(1, epoch);
             let order = match &difficulty {
                 Some(difficulty) if epoch < options.curriculum => curriculum::order(difficulty, &mut random),
                 _ => {
@@ -245,9 +262,14 @@ fn plan(corpus: &Corpus, options: &Options) -> Result<(Vec<Batches>, u32), Train
     Ok((epochs, steps))
 }
 
-/// Digest over all that decides how a run goes: a checkpoint of another run is refused.
-fn identity(base: &Base, corpus: &Corpus, options: &Options) -> Result<String, TrainError> {
-    let options = serde_json::to_vec(options).map_err(|_| TrainError::Option("settings"))?;
+/// Digest over all that decides how a run goes: a checkpoint of another run is refused. How many runs there are decides
+/// nothing about one of them.
+fn identity(base: &Base, corpus: &Corpus, options: &Options, run: u32) -> Result<String, TrainError> {
+    let options = Options {
+        runs: run + 1,
+        ..options.clone()
+    };
+    let options = serde_json::to_vec(&options).map_err(|_| TrainError::Option("settings"))?;
     let parts = [base.digest(), corpus.digest()];
     Ok(Digest::of_parts(&[&options, parts[0].as_bytes(), parts[1].as_bytes()]).to_string())
 }
@@ -275,6 +297,9 @@ pub fn trained_share(base: &Base, corpus: &Corpus, options: &Options) -> (usize,
 /// Trains LoRA or whole matrices, layer norms and head on `corpus`, then fits temperatures and operating points on its held-out part.
 /// `observe` is called after each step.
 ///
+/// With more than one run in `options` each begins with the same values and draws an order, a dropout and orders of sentences
+/// of its own, and the mean of their weights is taken: a uniform soup (Wortsman et al. 2022, ICML, arXiv:2203.05482).
+///
 /// # Errors
 /// [`TrainError`] for settings out of range, a failed computation, and a loss that is no number.
 pub fn train(
@@ -298,170 +323,182 @@ pub fn train_with(
     checkpoints: Option<&Checkpoints<'_>>,
     mut observe: impl FnMut(Progress),
 ) -> Result<Trained, TrainError> {
-    check(options, base)?;
-    let outputs = corpus.outputs();
-    let model = Model::new(base, outputs, options, &mut drawn(options.seed, 0, 0))?;
-    model.set_bias(&prior(&corpus.train, outputs))?;
-    let groups = model.groups();
-    let mut optimizer = AdamW::new(options.clip, options.average);
-    optimizer.add(&groups.adapters, options.learning_rate, options.weight_decay)?;
-    optimizer.add(&groups.norms, options.learning_rate, 0.0)?;
-    optimizer.add(&groups.head, options.head_learning_rate, options.weight_decay)?;
-    let trained_values = [&groups.adapters, &groups.norms, &groups.head]
-        .into_iter()
-        .flatten()
-        .map(|var| var.elem_count())
-        .sum();
-    let positive = positive_weights(&corpus.train, outputs, options);
-    // The batches are drawn before the first step, so that the number of steps is known.
-    let (plan, steps) = plan(corpus, options)?;
-    let schedule = Schedule {
-        steps,
-        warm_up: options.warm_up,
-    };
-
-    let mut stand = Standing {
-        facts: Facts {
-            run: identity(base, corpus, options)?,
-            ..Facts::default()
-        },
-        best: Vec::new(),
-        losses: Vec::new(),
-    };
-    if let Some(checkpoints) = checkpoints
-        && let Some(state) = State::read(checkpoints.folder, &stand.facts.run)?
-    {
-        stand.take_up(state, &mut optimizer)?;
+    let ground = Ground::new(base, corpus, options)?;
+    let begin = ground.optimizer()?.values()?;
+    let mut soup = Soup::default();
+    let (mut epochs, mut losses, mut taken) = (Vec::new(), Vec::new(), 0);
+    for run in 0..options.runs {
+        let mut optimizer = ground.optimizer()?;
+        optimizer.begin(begin.clone())?;
+        let ended = ground.run(optimizer, run, checkpoints, &mut observe)?;
+        taken = epochs.len() + ended.taken as usize;
+        epochs.extend(ended.epochs);
+        losses.extend(ended.losses);
+        soup.add(ended.values);
     }
-    let writer = checkpoints.map(Writer::start).transpose()?;
-    let mut step = 0;
-    'run: for (epoch, epoch_batches) in (1..).zip(&plan) {
-        if stand.is_over(options.patience) {
-            break;
-        }
-        for (at, batch) in epoch_batches.iter().enumerate() {
-            step += 1;
-            if step <= stand.facts.step {
-                continue;
-            }
-            let examples: Vec<&Example> = batch.iter().map(|&at| &corpus.train[at]).collect();
-            let ids = shuffled(&examples, options.shuffle, &mut drawn(options.seed, 3, step));
-            let tokens = Tokens::new(ids.iter().map(|ids| &**ids));
-            let mut random = drawn(options.seed, 2, step);
-            let logits = model.forward(&tokens, options.dropout, Some(&mut random))?;
-            let loss = loss(&logits, &examples, &positive, options)?;
-            let gradient = optimizer.step(&loss.backward()?, schedule.factor(step - 1))?;
-            let loss = loss.to_scalar::<f32>()?;
-            if !loss.is_finite() || !gradient.is_finite() {
-                return Err(TrainError::Diverged(step));
-            }
-            stand.facts.step = step;
-            stand.losses.push(loss);
-            let last = at + 1 == epoch_batches.len();
-            if last {
-                let rows = optimizer.with_taken(|| score(&model, &corpus.held_out, options.batch_tokens))?;
-                let quality = quality(&rows, &corpus.held_out, 1 + corpus.labels().len());
-                stand.epoch(quality, options.patience > 0, &optimizer)?;
-            }
-            if let Some(writer) = writer.as_ref().filter(|writer| last || writer.is_due(step))
-                && !writer.offer(stand.state(&optimizer)?)
-            {
-                // It has ended, and says why when it is asked to finish.
-                break 'run;
-            }
-            observe(Progress {
-                step,
-                steps,
-                epoch,
-                loss: f64::from(loss),
-                gradient,
-                held_out: stand.facts.epochs.last().copied().filter(|_| last),
-            });
-        }
-    }
-    if let Some(writer) = writer {
-        writer.finish(Some(stand.state(&optimizer)?))?;
-    }
-    let last = u32::try_from(stand.facts.epochs.len()).unwrap_or(u32::MAX);
-    let taken = stand.facts.best_epoch.unwrap_or(last);
-    optimizer.set(if stand.best.is_empty() {
-        optimizer.taken()?
-    } else {
-        stand.best
-    })?;
-    model.round_weights().map_err(ModelError::from)?;
-    let held_out = stand
-        .facts
-        .epochs
-        .get((taken as usize).saturating_sub(1))
+    let mut held_out = taken
+        .checked_sub(1)
+        .and_then(|at| epochs.get(at))
         .copied()
         .ok_or(TrainError::Option("epochs"))?;
-    let mut trained = fit(base, corpus, options, &model, trained_values, held_out)?;
-    (trained.epochs, trained.epoch, trained.losses) = (stand.facts.epochs, taken, stand.losses);
+    ground.optimizer()?.set(soup.mean())?;
+    if options.runs > 1 {
+        held_out = ground.quality()?;
+    }
+    let model = &ground.model;
+    model.round_weights().map_err(ModelError::from)?;
+    let trained_values = begin.iter().map(Vec::len).sum();
+    let mut trained = fit(base, corpus, options, model, trained_values, held_out)?;
+    (trained.epochs, trained.losses) = (epochs, losses);
+    trained.epoch = u32::try_from(taken).unwrap_or(u32::MAX);
     Ok(trained)
 }
 
-/// Where a run stands, besides weights and moments.
-struct Standing {
-    facts: Facts,
-    best: Vec<Vec<f32>>,
-    losses: Vec<f32>,
+/// Trains one run of several, counted from 1, and leaves what it ends with in its checkpoint, so that several processes can
+/// share the runs. [`train_with`] then finds the checkpoints of all.
+///
+/// # Errors
+/// As [`train_with`]; [`TrainError::Option`] for a run that `options` does not have.
+pub fn train_one(
+    base: &Base,
+    corpus: &Corpus,
+    options: &Options,
+    run: u32,
+    checkpoints: &Checkpoints<'_>,
+    mut observe: impl FnMut(Progress),
+) -> Result<(), TrainError> {
+    let run = run
+        .checked_sub(1)
+        .filter(|run| *run < options.runs)
+        .ok_or(TrainError::Option("run"))?;
+    let ground = Ground::new(base, corpus, options)?;
+    ground.run(ground.optimizer()?, run, Some(checkpoints), &mut observe)?;
+    Ok(())
 }
 
-impl Standing {
-    fn take_up(&mut self, state: State, optimizer: &mut AdamW) -> Result<(), TrainError> {
-        let moments = Moments {
-            step: state.facts.optimizer,
-            values: state.values,
-            first: state.first,
-            second: state.second,
-            average: state.average,
-        };
-        if !optimizer.restore(moments)? {
-            return Err(CheckpointingError::Damaged.into());
-        }
-        (self.facts, self.best, self.losses) = (state.facts, state.best, state.losses);
-        Ok(())
-    }
+/// What all runs have in common.
+struct Ground<'a> {
+    base: &'a Base,
+    corpus: &'a Corpus,
+    options: &'a Options,
+    /// As it begins, until a run changes it.
+    model: Model,
+    /// Weight of a positive example of each output.
+    positive: Vec<f32>,
+}
 
-    fn state(&self, optimizer: &AdamW) -> Result<State, TrainError> {
-        let moments = optimizer.state()?;
-        Ok(State {
-            facts: Facts {
-                optimizer: moments.step,
-                ..self.facts.clone()
-            },
-            values: moments.values,
-            first: moments.first,
-            second: moments.second,
-            average: moments.average,
-            best: self.best.clone(),
-            losses: self.losses.clone(),
+impl<'a> Ground<'a> {
+    fn new(base: &'a Base, corpus: &'a Corpus, options: &'a Options) -> Result<Self, TrainError> {
+        check(options, base)?;
+        let outputs = corpus.outputs();
+        let draws = Draws {
+            seed: options.seed,
+            run: 0,
+        };
+        let model = Model::new(base, outputs, options, &mut draws.of(0, 0))?;
+        model.set_bias(&prior(&corpus.train, outputs))?;
+        Ok(Self {
+            base,
+            corpus,
+            options,
+            model,
+            positive: positive_weights(&corpus.train, outputs, options),
         })
     }
 
-    /// Notes an epoch's quality and, where the best counts, keeps its weights.
-    fn epoch(&mut self, quality: HeldOut, keep: bool, optimizer: &AdamW) -> Result<(), TrainError> {
-        let best = self
-            .facts
-            .best_epoch
-            .and_then(|best| self.facts.epochs.get(best as usize - 1));
-        let better = best.is_none_or(|best| quality.score() > best.score());
-        self.facts.epochs.push(quality);
-        if keep && better {
-            self.facts.best_epoch = u32::try_from(self.facts.epochs.len()).ok();
-            self.best = optimizer.taken()?;
-        }
-        Ok(())
+    /// An optimiser of all that is trained.
+    fn optimizer(&self) -> Result<AdamW, TrainError> {
+        let (groups, options) = (self.model.groups(), self.options);
+        let mut optimizer = AdamW::new(options.clip, options.average);
+        optimizer.add(&groups.adapters, options.learning_rate, options.weight_decay)?;
+        optimizer.add(&groups.norms, options.learning_rate, 0.0)?;
+        optimizer.add(&groups.head, options.head_learning_rate, options.weight_decay)?;
+        Ok(optimizer)
     }
 
-    /// Whether so many epochs have passed since the best one that training ends.
-    fn is_over(&self, patience: u32) -> bool {
-        let epochs = u32::try_from(self.facts.epochs.len()).unwrap_or(u32::MAX);
-        patience > 0
-            && self
-                .facts
-                .best_epoch
-                .is_some_and(|best| epochs >= best.saturating_add(patience))
+    /// How the model as it is tells the held-out notes apart.
+    fn quality(&self) -> Result<HeldOut, TrainError> {
+        let examples = &self.corpus.held_out;
+        let rows = score(&self.model, examples, self.options.batch_tokens)?;
+        Ok(quality(&rows, examples, 1 + self.corpus.labels().len()))
+    }
+
+    /// Run number `run`, from 0, from where `optimizer` stands to its end.
+    fn run(
+        &self,
+        mut optimizer: AdamW,
+        run: u32,
+        checkpoints: Option<&Checkpoints<'_>>,
+        observe: &mut impl FnMut(Progress),
+    ) -> Result<Ended, TrainError> {
+        let (corpus, options, model) = (self.corpus, self.options, &self.model);
+        let draws = Draws {
+            seed: options.seed,
+            run,
+        };
+        // The batches are drawn before the first step, so that the number of steps is known.
+        let (plan, steps) = plan(corpus, options, draws)?;
+        let schedule = Schedule {
+            steps,
+            warm_up: options.warm_up,
+        };
+        let mut stand = Standing::of(identity(self.base, corpus, options, run)?);
+        let folder = checkpoints.map(|checkpoints| checkpoints.of_run(run));
+        if let Some(folder) = &folder
+            && let Some(state) = State::read(folder, stand.run())?
+        {
+            stand.take_up(state, &mut optimizer)?;
+        }
+        let writer = checkpoints
+            .zip(folder)
+            .map(|(checkpoints, folder)| Writer::start(folder, checkpoints.every))
+            .transpose()?;
+        let mut step = 0;
+        'run: for (epoch, epoch_batches) in (1..).zip(&plan) {
+            if stand.is_over(options.patience) {
+                break;
+            }
+            for (at, batch) in epoch_batches.iter().enumerate() {
+                step += 1;
+                if step <= stand.steps() {
+                    continue;
+                }
+                let examples: Vec<&Example> = batch.iter().map(|&at| &corpus.train[at]).collect();
+                let ids = shuffled(&examples, options.shuffle, &mut draws.of(3, step));
+                let tokens = Tokens::new(ids.iter().map(|ids| &**ids));
+                let logits = model.forward(&tokens, options.dropout, Some(&mut draws.of(2, step)))?;
+                let loss = loss(&logits, &examples, &self.positive, options)?;
+                let gradient = optimizer.step(&loss.backward()?, schedule.factor(step - 1))?;
+                let loss = loss.to_scalar::<f32>()?;
+                if !loss.is_finite() || !gradient.is_finite() {
+                    return Err(TrainError::Diverged(step));
+                }
+                stand.step(step, loss);
+                let last = at + 1 == epoch_batches.len();
+                if last {
+                    let quality = optimizer.with_taken(|| self.quality())?;
+                    stand.epoch(quality, options.patience > 0, &optimizer)?;
+                }
+                if let Some(writer) = writer.as_ref().filter(|writer| last || writer.is_due(step))
+                    && !writer.offer(stand.state(&optimizer)?)
+                {
+                    // It has ended, and says why when it is asked to finish.
+                    break 'run;
+                }
+                observe(Progress {
+                    step: run * steps + step,
+                    steps: options.runs * steps,
+                    run: run + 1,
+                    epoch,
+                    loss: f64::from(loss),
+                    gradient,
+                    held_out: stand.quality().filter(|_| last),
+                });
+            }
+        }
+        if let Some(writer) = writer {
+            writer.finish(Some(stand.state(&optimizer)?))?;
+        }
+        stand.ended(&optimizer)
     }
 }

@@ -1,6 +1,6 @@
 //! Access to the numbers of a tensor, for the operations whose gradients are written by hand.
 
-use candle_core::{CpuStorage, Error, Layout, Result, Storage, Tensor};
+use candle_core::{CpuStorage, Device, Error, Layout, Result, Storage, Tensor};
 
 /// The values of a contiguous f32 storage.
 pub(crate) fn of<'a>(storage: &'a CpuStorage, layout: &Layout, op: &'static str) -> Result<&'a [f32]> {
@@ -12,7 +12,7 @@ pub(crate) fn of<'a>(storage: &'a CpuStorage, layout: &Layout, op: &'static str)
 
 /// Calls `read` with the values of a tensor in main memory, row-major.
 pub(crate) fn with<T>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> Result<T>) -> Result<T> {
-    let tensor = tensor.contiguous()?;
+    let tensor = tensor.to_device(&Device::Cpu)?.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {
         Storage::Cpu(storage) => read(of(storage, layout, "read")?),

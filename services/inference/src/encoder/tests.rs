@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use candle_core::Device;
 use kernels::Kernel;
 
 use super::*;
@@ -59,7 +60,7 @@ fn run(encoder: &Encoder, executor: &mut Executor, inputs: &[Vec<u32>]) -> Vec<V
 
 fn candle((config, outputs, weights): &Model, inputs: &[Vec<u32>]) -> Vec<Vec<f32>> {
     let merged = weights.clone().merge().expect("LoRA that fits");
-    let classifier = Classifier::new(config, *outputs, merged, None).expect("weights that fit");
+    let classifier = Classifier::new(config, *outputs, merged, None, Device::Cpu).expect("weights that fit");
     let rows: Vec<&[u32]> = inputs.iter().map(Vec::as_slice).collect();
     classifier.logits(&rows).expect("candle computes")
 }

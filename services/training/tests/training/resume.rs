@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use clinical::{Known, Label, Scrubber};
 use training::{
-    Base, CheckpointingError, Checkpoints, Corpus, LabelledNote, Options, TrainError, train, train_with,
+    Base, CheckpointingError, Checkpoints, Corpus, LabelledNote, Options, TrainError, train, train_one,
+    train_with,
 };
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -167,6 +168,63 @@ fn kill_and_resume(options: &Options) -> Outcome {
     assert!(matches!(
         train_with(&base, &corpus, &other, Some(&checkpoints), |_| ()),
         Err(TrainError::Checkpointing(CheckpointingError::OtherRun))
+    ));
+    Ok(())
+}
+
+#[test]
+fn several_runs_are_averaged_whoever_trained_them() -> Outcome {
+    let base = base()?;
+    let corpus = corpus(&base)?;
+    let options = |runs| Options {
+        epochs: 3,
+        patience: 0,
+        runs,
+        ..whole()
+    };
+    let mut seen = Vec::new();
+    let three = train(&base, &corpus, &options(3), |progress| {
+        seen.push((progress.run, progress.step, progress.steps));
+    })?;
+    assert_eq!((three.epochs.len(), three.losses.len()), (9, seen.len()));
+    assert_eq!(
+        seen.last(),
+        Some(&(3, seen.len().try_into()?, seen.len().try_into()?))
+    );
+    // Two processes train the second and the third; whoever trains the first finds theirs.
+    let folder = tempfile::tempdir()?;
+    let checkpoints = Checkpoints {
+        folder: folder.path(),
+        every: 4,
+    };
+    for run in [3, 2] {
+        train_one(&base, &corpus, &options(3), run, &checkpoints, |_| ())?;
+    }
+    assert!(matches!(
+        train_one(&base, &corpus, &options(3), 4, &checkpoints, |_| ()),
+        Err(TrainError::Option("run"))
+    ));
+    let mut steps = 0;
+    let shared = train_with(&base, &corpus, &options(3), Some(&checkpoints), |_| steps += 1)?;
+    assert_eq!((shared.weights, steps * 3), (three.weights.clone(), seen.len()));
+    // The first is what it is alone, and the others are others.
+    let one = train(&base, &corpus, &options(1), |_| ())?;
+    let (first, others) = three.losses.split_at(steps);
+    assert_eq!(first, one.losses);
+    assert!(
+        others
+            .chunks(steps)
+            .all(|other| other != first && other.len() == steps)
+    );
+    assert_ne!(one.weights, three.weights);
+    // Factors of low rank cannot be averaged.
+    let low = Options {
+        full: false,
+        ..options(2)
+    };
+    assert!(matches!(
+        train(&base, &corpus, &low, |_| ()),
+        Err(TrainError::Option("runs"))
     ));
     Ok(())
 }

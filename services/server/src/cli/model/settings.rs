@@ -1,16 +1,19 @@
 //! How a model is trained, as flags.
 
 use clap::Args;
-use inference::Reads;
+use inference::{Device, Reads};
 use training::{Calibration, Options, Target};
 
-/// How the model is trained; the default model adds `--full` to the defaults.
+/// How the model is trained; the default model adds `--full --runs 4` to the defaults.
 #[derive(Args)]
 #[command(next_help_heading = "Training settings")]
 pub struct Settings {
-    /// Times that each report is seen
+    /// Times that each report is seen in a run
     #[arg(long, default_value_t = Options::default().epochs, value_name = "N")]
     epochs: u32,
+    /// Runs, each with an order of its own, whose weights are averaged; more than one only with `--full`
+    #[arg(long, default_value_t = Options::default().runs, value_name = "N")]
+    runs: u32,
     /// Word pieces in a batch
     #[arg(long, default_value_t = Options::default().batch_tokens, value_name = "N")]
     batch_tokens: usize,
@@ -85,6 +88,9 @@ pub struct Settings {
     /// Seed of initialisation, order, dropout and split: the same seed gives the same model
     #[arg(long, default_value_t = Options::default().seed, value_name = "N")]
     seed: u64,
+    /// Where it computes: cpu, or cuda for the first NVIDIA GPU, in a build with `--features cuda`
+    #[arg(long, default_value_t = Options::default().device, value_name = "NAME")]
+    device: Device,
 }
 
 impl Settings {
@@ -104,6 +110,7 @@ impl Settings {
         };
         Options {
             epochs: self.epochs,
+            runs: self.runs,
             batch_tokens: self.batch_tokens,
             curriculum: self.curriculum,
             patience: self.patience,
@@ -125,6 +132,7 @@ impl Settings {
                 sections: !self.whole,
             },
             seed: self.seed,
+            device: self.device,
             ..preset
         }
     }
@@ -148,10 +156,11 @@ impl Settings {
             )
         };
         format!(
-            "--epochs {} --batch-tokens {} {what} --learning-rate {} --head-learning-rate {} --dropout {} --average {} \
+            "--epochs {} --runs {} --batch-tokens {} {what} --learning-rate {} --head-learning-rate {} --dropout {} --average {} \
              --shuffle {} --class-balance {} --held-out {} --least-notes {} --least-supporting {} --window {} --overlap {} \
-             {whole}--redacted={} --curriculum {} --patience {} {sensitivity}--calibration {} --seed {}",
+             {whole}--redacted={} --curriculum {} --patience {} {sensitivity}--calibration {} --seed {} --device {}",
             self.epochs,
+            self.runs,
             self.batch_tokens,
             options.learning_rate,
             self.head_learning_rate,
@@ -168,7 +177,8 @@ impl Settings {
             self.curriculum,
             self.patience,
             self.calibration,
-            self.seed
+            self.seed,
+            self.device
         )
     }
 }

@@ -53,6 +53,10 @@ pub struct TrainArgs {
     /// Batches between two checkpoints
     #[arg(long, default_value_t = 50, requires = "checkpoints", value_name = "N")]
     checkpoint_every: u32,
+    /// Train only this one of several runs, counted from 1, into its checkpoint, and pack nothing: so that several processes
+    /// can share the runs. The same command without this then takes the mean of all
+    #[arg(long, requires = "checkpoints", value_name = "K")]
+    only_run: Option<u32>,
     /// Page to write with the curves of the run
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
@@ -102,32 +106,37 @@ pub(super) fn run(args: &TrainArgs) -> Result<(), ModelCliError> {
         folder,
         every: args.checkpoint_every,
     });
-    let trained = training::train_with(
-        &base,
-        &corpus,
-        &options,
-        checkpoints.as_ref(),
-        |step: Progress| {
-            let bar = progress.get_or_insert_with(|| bar(u64::from(step.steps), "batches"));
-            bar.set_position(u64::from(step.step));
-            bar.set_message(format!(
-                "epoch {}/{}, loss {:.3}",
-                step.epoch, options.epochs, step.loss
-            ));
-            if let Some(held_out) = step.held_out {
-                let line = format!(
-                    "epoch {}: held out AUROC {:.4}, accuracy {:.4}, findings' macro F1 {:.4}",
-                    step.epoch, held_out.auroc, held_out.accuracy, held_out.macro_f1
-                );
-                // Without a terminal the bar is silent, but a log wants to know.
-                if bar.is_hidden() {
-                    tracing::info!("{line}");
-                } else {
-                    bar.println(line);
-                }
+    let mut observe = |step: Progress| {
+        let bar = progress.get_or_insert_with(|| bar(u64::from(step.steps), "batches"));
+        bar.set_position(u64::from(step.step));
+        let run = if options.runs > 1 {
+            format!("run {}/{}, ", step.run, options.runs)
+        } else {
+            String::new()
+        };
+        bar.set_message(format!(
+            "{run}epoch {}/{}, loss {:.3}",
+            step.epoch, options.epochs, step.loss
+        ));
+        if let Some(held_out) = step.held_out {
+            let line = format!(
+                "{run}epoch {}: held out AUROC {:.4}, accuracy {:.4}, findings' macro F1 {:.4}",
+                step.epoch, held_out.auroc, held_out.accuracy, held_out.macro_f1
+            );
+            // Without a terminal the bar is silent, but a log wants to know.
+            if bar.is_hidden() {
+                tracing::info!("{line}");
+            } else {
+                bar.println(line);
             }
-        },
-    )?;
+        }
+    };
+    if let (Some(run), Some(checkpoints)) = (args.only_run, &checkpoints) {
+        training::train_one(&base, &corpus, &options, run, checkpoints, observe)?;
+        writeln!(out, "run {run} of {} is in its checkpoint", options.runs)?;
+        return Ok(());
+    }
+    let trained = training::train_with(&base, &corpus, &options, checkpoints.as_ref(), &mut observe)?;
     if let Some(bar) = progress {
         bar.finish_and_clear();
     }
@@ -175,12 +184,20 @@ fn say_how(
 ) -> Result<(), ModelCliError> {
     let options = args.settings.options();
     writeln!(out, "loss {}", picture(&trained.losses))?;
-    writeln!(
-        out,
-        "weights of epoch {} of {}",
-        trained.epoch,
-        trained.epochs.len()
-    )?;
+    if options.runs > 1 {
+        writeln!(
+            out,
+            "the mean of {} runs: held out AUROC {:.4}, accuracy {:.4}, findings' macro F1 {:.4}",
+            options.runs, trained.held_out.auroc, trained.held_out.accuracy, trained.held_out.macro_f1
+        )?;
+    } else {
+        writeln!(
+            out,
+            "weights of epoch {} of {}",
+            trained.epoch,
+            trained.epochs.len()
+        )?;
+    }
     for loss in training::quantization_loss(base, corpus, &options, trained)? {
         writeln!(
             out,
