@@ -100,6 +100,10 @@ fn a_report_goes_in_and_a_signed_answer_comes_out() {
         page.body.contains("agreed"),
         "the signed case says what was decided"
     );
+    assert!(
+        page.body.contains("What the model said is in") && !page.body.contains("No suggestion"),
+        "there was a suggestion, and the page says where it is"
+    );
 }
 
 #[test]
