@@ -12,6 +12,7 @@ mod facility;
 mod fraction;
 mod gazetteer;
 mod hit;
+mod holiday;
 mod keys;
 mod known;
 mod known_address;
@@ -142,7 +143,7 @@ pub struct Scrubber {
 
 impl Scrubber {
     /// Version of the rules in this build.
-    pub const VERSION: ScrubberVersion = ScrubberVersion(4);
+    pub const VERSION: ScrubberVersion = ScrubberVersion(5);
 
     /// A scrubber whose surrogates are drawn with `key`. Compiles every rule: make one and share it.
     ///

@@ -82,6 +82,8 @@ pub(crate) struct DateParts {
     pub year: Option<Range<usize>>,
     /// Day and month are both digits, so that the custom of the text decides which is which.
     pub ambiguous: bool,
+    /// Month and day of a holiday that stands in place of both.
+    pub holiday: Option<(u8, u8)>,
 }
 
 impl DateParts {
@@ -120,9 +122,13 @@ const COMMON_YEAR: i32 = 2001;
 /// calendar has no such day.
 fn read(text: &str, parts: &DateParts) -> Option<Date> {
     let part = |range: &Option<Range<usize>>| range.clone().and_then(|range| text.get(range));
-    let month = part(&parts.month)?;
-    let month = month.parse().ok().or_else(|| month_number(month))?;
-    let day = part(&parts.day).map_or(Some(15), number)?;
+    let (month, day) = if let Some(holiday) = parts.holiday {
+        holiday
+    } else {
+        let month = part(&parts.month)?;
+        let month = month.parse().ok().or_else(|| month_number(month))?;
+        (month, part(&parts.day).map_or(Some(15), number)?)
+    };
     let year = match part(&parts.year) {
         None => COMMON_YEAR,
         // POSIX strptime's pivot for two digits: 69 to 99 are of the twentieth century.
@@ -173,6 +179,15 @@ pub(crate) fn shifted(text: &str, range: &Range<usize>, parts: &DateParts, days:
     }
     let original = read(text, parts)?;
     let mut date = original.checked_sub(Duration::days(i64::from(days)))?;
+    if parts.holiday.is_some() {
+        // Another day has no name: month and day in words, with the year where there was one.
+        let month = in_case_of("Xx", MONTHS.get(usize::from(u8::from(date.month())) - 1)?);
+        let year = parts
+            .year
+            .as_ref()
+            .map_or_else(String::new, |_| format!(", {:04}", date.year()));
+        return Some(format!("{month} {}{year}", date.day()));
+    }
     if parts.day.is_none() {
         // A month alone hides the shift of a few days: go back until another month is written.
         while date.month() == original.month() {
@@ -357,6 +372,20 @@ mod tests {
             shifted(text, &(0..text.len()), &parts, 3).as_deref(),
             Some("Friday, February 27-March 1")
         );
+    }
+
+    #[test]
+    fn a_holiday_becomes_a_day_in_words() {
+        let text = "Christmas Eve 2019";
+        let parts = DateParts {
+            holiday: Some((12, 24)),
+            year: at(text, "2019"),
+            ..DateParts::default()
+        };
+        let moved = |parts: &DateParts| shifted(text, &(0..text.len()), parts, 24);
+        assert_eq!(moved(&parts).as_deref(), Some("November 30, 2019"));
+        let bare = DateParts { year: None, ..parts };
+        assert_eq!(moved(&bare).as_deref(), Some("November 30"));
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Codes {
             ),
             (
                 label(PhiClass::Account, 4, 3),
-                "acct|account|acc[ ]?#|billing|bill|invoice|policy|member(?:ship)?|subscriber|group[ ](?:number|no|id|#)|beneficiary|insurance|health[ ]plan|plan[ ](?:id|number|no|#)|medicare|medicaid|mbi|hicn?|claim|dea|npi|licen[cs]e|lic|dl|driver'?s[ ]licen[cs]e|passport|certificate|cert|iban|routing|credit[ ]card|card|authorization|auth|prescription|rx|state[ ]id|green[ ]card|visa",
+                "acct|account|acc[ ]?#|billing|bill|invoice|policy|member(?:ship)?|subscriber|group|grp|beneficiary|insurance|health[ ]plan|plan[ ](?:id|number|no|#)|medicare|medicaid|mbi|hicn?|claim|dea|npi|licen[cs]e|lic|dl|driver'?s[ ]licen[cs]e|passport|certificate|cert|iban|routing|credit[ ]card|card|authorization|auth|prescription|rx|state[ ]id|green[ ]card|visa",
             ),
             (
                 label(PhiClass::Device, 4, 3),
@@ -65,7 +65,7 @@ impl Codes {
             ),
             (
                 label(PhiClass::Other, 4, 3),
-                "accession|acc|accn|specimen|encounter|visit[ ](?:number|no|id|#)|visit[ ]?#|fin|csn|har|case[ ](?:number|no|id|#)|case[ ]?#|order[ ](?:number|no|id|#)|order[ ]?#|requisition|req|ticket|reference|ref|confirmation|badge|employee|user(?:name)?|login|ids?|identifiers?|uid|uuid|guid|study[ ](?:id|uid|number)|instance[ ]uid|site[ ]id|barcode|tracking|ein|(?:fingerprint|voice[ ]?print|faceprint|face[ ]scan|retina(?:l[ ]scan)?|iris[ ]scan|palm[ ]?print|biometrics?)(?:[ ](?:template|scan|hash|record|file|profile|sample|token))?",
+                "accession|acc|accn|specimen|(?:job|document|dictation|transcription)[ ]?(?:#|:|number|no|id)|encounter|visit[ ](?:number|no|id|#)|visit[ ]?#|fin|csn|har|case[ ](?:number|no|id|#)|case[ ]?#|order[ ](?:number|no|id|#)|order[ ]?#|requisition|req|ticket|reference|ref|confirmation|badge|employee|user(?:name)?|login|ids?|identifiers?|uid|uuid|guid|study[ ](?:id|uid|number)|instance[ ]uid|site[ ]id|barcode|tracking|ein|(?:fingerprint|voice[ ]?print|faceprint|face[ ]scan|retina(?:l[ ]scan)?|iris[ ]scan|palm[ ]?print|biometrics?)(?:[ ](?:template|scan|hash|record|file|profile|sample|token))?",
             ),
         ];
         let labels = labels

@@ -26,6 +26,8 @@ enum Rule {
     LabelledPhone,
     /// A number with a word of telephony behind it.
     TrailedPhone,
+    /// An extension of a house alone: `x5512`.
+    Extension,
     Handle,
 }
 
@@ -88,6 +90,7 @@ impl Contacts {
             (Rule::Phone, "(?-u:\\b)07[0-9]{3}[ ]?[0-9]{6}(?-u:\\b)".into()),
             (Rule::ShortPhone, "(?-u:\\b)[0-9]{3}[ .-][0-9]{4}(?-u:\\b)(?P<x>[ ]?(?:x|ext\\.?)[ ]?[0-9]{1,6})?".into()),
             (Rule::ShortPhone, "(?-u:\\b)[0-9]{10,11}(?-u:\\b)".into()),
+            (Rule::Extension, "(?-u:\\b)x[0-9]{4,5}(?-u:\\b)".into()),
             (Rule::ShortPhone, "(?-u:\\b)[0-9]{3,5}(?:[ .-][0-9]{2,4}){2,4}(?-u:\\b)".into()),
         ];
         Ok(Self {
@@ -135,6 +138,7 @@ fn find_one(
             let digits = text[value.clone()].bytes().filter(u8::is_ascii_digit).count();
             return (digits >= 7 && is_free(text, &value)).then_some((value, PhiClass::Phone, Kind::Phone));
         }
+        Rule::Extension => (is_extension(text, &range), PhiClass::Phone, Kind::Phone),
         Rule::ShortPhone => {
             let fits = is_free(text, &range) && is_announced(text, range.start) && !has_unit(text, range.end);
             (fits, PhiClass::Phone, Kind::Phone)
@@ -177,6 +181,14 @@ fn is_free(text: &str, range: &Range<usize>) -> bool {
     let glued = next.is_some_and(|c| matches!(c, '-' | '.' | '/'))
         && after.next().is_some_and(|c| c.is_ascii_digit());
     !before.is_some_and(|c| c.is_ascii_digit() || matches!(c, '.' | '/')) && !glued
+}
+
+/// Whether `x5512` is an extension: `2 x5000 units` is a dose, and `x1000 mL` a volume.
+fn is_extension(text: &str, range: &Range<usize>) -> bool {
+    let head = text[..range.start].trim_end_matches([' ', '\t']);
+    !head.ends_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | '/' | '='))
+        && head.len() < range.start
+        && !has_unit(text, range.end)
 }
 
 fn is_announced(text: &str, start: usize) -> bool {

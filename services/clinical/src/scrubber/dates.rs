@@ -7,8 +7,9 @@ use regex_automata::util::captures::Captures;
 
 use super::calendar::{self, DateParts};
 use super::context::{has_unit, listed, word_after};
-use super::fraction::{either, is_behind_date, is_date_fraction};
+use super::fraction::{either, is_behind_date, is_date_behind_weekday, is_date_fraction};
 use super::hit::{Hit, Kind};
+use super::holiday;
 use super::rules::{RuleSet, group};
 use crate::PhiClass;
 
@@ -48,6 +49,8 @@ enum Layout {
     Month,
     /// A day of the week behind a word of time.
     Weekday,
+    /// A holiday, with its month and day.
+    Holiday(u8, u8),
 }
 
 /// The rules for dates.
@@ -122,7 +125,13 @@ impl Dates {
             Layout::NumericMonthYear,
             format!("(?P<y>{YEAR})[/-](?P<m>0[1-9]|1[0-2])"),
         );
-        add(Layout::Fraction, "(?P<m>[0-9]{1,2})/(?P<d>[0-9]{1,2})".to_owned());
+        add(
+            Layout::Fraction,
+            format!("{WEEKDAY}(?P<m>[0-9]{{1,2}})/(?P<d>[0-9]{{1,2}})"),
+        );
+        for (pattern, month, day) in holiday::patterns(YEAR) {
+            add(Layout::Holiday(month, day), pattern);
+        }
         let month = format!(
             "(?:in|since|during|last|this past|past|next|until|by|early|mid|late|through|before|after|around|of|from|every)[ -](?P<m>{FULL_MONTH})"
         );
@@ -185,6 +194,10 @@ fn judge(
         month: group("m"),
         year,
         ambiguous: matches!(layout, Layout::Numeric | Layout::Fraction),
+        holiday: match layout {
+            Layout::Holiday(month, day) => Some((month, day)),
+            _ => None,
+        },
     };
     let part = |at: &Option<Range<usize>>| at.clone().and_then(|at| text.get(at)).unwrap_or("");
     let (day, month) = (part(&parts.day), part(&parts.month));
@@ -216,8 +229,13 @@ fn judge(
             !matches!(previous, Some('.' | '/' | '+'))
                 && (previous != Some('-') || is_behind_date(text, range.start))
                 && (!glued(range.end) || (text[range.end..].starts_with('-') && range_goes_on))
-                && is_date_fraction(text, range, day, month)
+                && (if parts.weekday.is_some() {
+                    is_date_behind_weekday(text, range.end, day, month)
+                } else {
+                    is_date_fraction(text, range, day, month)
+                })
         }
+        Layout::Holiday(..) => holiday::is_meant(text, range),
         Layout::Month => text[parts.month.clone()?].starts_with(char::is_uppercase) || !is_other_word(month),
     };
     if !fits {
@@ -361,6 +379,10 @@ mod tests {
             ("from March 14-16, 2026", "March 14-16, 2026"),
             ("on Monday, March 16, 2026", "Monday, March 16, 2026"),
             ("on Mon 3/16/2026", "Mon 3/16/2026"),
+            ("seen Tues 3/4; back", "Tues 3/4"),
+            ("on Christmas Day she fell", "Christmas Day"),
+            ("fell New Year's Eve 2019", "New Year's Eve 2019"),
+            ("since Thanksgiving, when", "Thanksgiving"),
             ("since March 2026", "March 2026"),
             ("since Mar '26", "Mar '26"),
             ("since 03/2026", "03/2026"),
@@ -389,6 +411,8 @@ mod tests {
             "in 2019 and 2020",
             "measures 3.4 x 2.1 cm",
             "1/2 tablet",
+            "take Mon 1/2 tab and",
+            "Christmas disease",
             "T1/T2 signal",
             "L4-5 and 24/7",
             "10/15 mm",

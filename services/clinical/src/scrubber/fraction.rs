@@ -30,8 +30,17 @@ const WHEN: &str = "on since from dated date until till by through thru exam stu
     prior seen last admitted admission discharged discharge started began between scheduled due performed \
     collected drawn received before after dos dob doa dod visit appt appointment f/u effective completed signed";
 
+/// Words behind `m/d` that make it a date: what was done that day.
+const DONE: &str = "admission appointment appt bronch colonoscopy consult ct cxr echo egd encounter exam film films imaging labs mammogram mri \
+    note op radiograph radiographs scan study surgery ultrasound visit xray";
+
 /// Words behind `m/d` that make it a fraction even behind a word of [`WHEN`].
 const FRACTION: &str = "of way tablet tablets tabs strength cup normal";
+
+/// Whether `m/d` behind a day of the week is a date: but for half a tablet on Mondays it is.
+pub(crate) fn is_date_behind_weekday(text: &str, end: usize, day: &str, month: &str) -> bool {
+    either(day, month) && !has_unit(text, end) && !listed(FRACTION, &word_after(text, end))
+}
 
 /// Whether `m/d` is a date: fractions, scores, titres, strengths and pressures are written alike.
 pub(crate) fn is_date_fraction(text: &str, range: &Range<usize>, day: &str, month: &str) -> bool {
@@ -50,7 +59,7 @@ pub(crate) fn is_date_fraction(text: &str, range: &Range<usize>, day: &str, mont
     if listed(NOT_BEFORE, &before) || has_unit(text, range.end) || scored {
         return false;
     }
-    if listed(WHEN, &before) || is_behind_date(text, range.start) {
+    if listed(WHEN, &before) || listed(DONE, &after) || is_behind_date(text, range.start) {
         return !listed(FRACTION, &after);
     }
     if listed(NOT_AFTER, &after) {

@@ -69,7 +69,7 @@ pub(super) fn find(tagger: &Tagger, lexicon: &Lexicon, words: &Words<'_>, hits: 
                 continue;
             }
         };
-        if is_organism(words, at) {
+        if is_organism(words, at) || is_label(words, at) {
             at += 1;
             continue;
         }
@@ -106,6 +106,23 @@ fn is_organism(words: &Words<'_>, at: usize) -> bool {
         && word.case != Case::Digits
         && matches!(next.gap, Gap::Stop | Gap::Blank | Gap::Nothing | Gap::Hyphen)
         && listed(EPITHETS, &fold(words.text.get(token.range()).unwrap_or("")))
+}
+
+/// Words that say which number follows.
+const LABELS: &str = "accession account acct bed case claim code ext extension fax fin id job member mrn no num number order pager \
+    policy ref room rm tel unit visit ward zip";
+
+/// Whether the word at `at` says which number follows (`Acct 7734`, `Job: 55`): no name, whatever it looks like there. Within an
+/// address it may be a part (`Oakville Ext 14`).
+fn is_label(words: &Words<'_>, at: usize) -> bool {
+    let (Some(token), Some(next)) = (words.tokens.get(at), words.tokens.get(at + 1)) else {
+        return false;
+    };
+    let between = words.text.get(token.end..next.start).unwrap_or("x");
+    between.chars().all(|c| matches!(c, ' ' | ':' | '#' | '.'))
+        && !between.is_empty()
+        && words.list[at + 1].case == Case::Digits
+        && listed(LABELS, &fold(words.text.get(token.range()).unwrap_or("")))
 }
 
 /// Small parts that belong to what stands around them: `van der` between two names, an initial beside one, `Jr` behind

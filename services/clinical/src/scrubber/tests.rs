@@ -333,6 +333,31 @@ fn organisms_stay_beside_names() {
 }
 
 #[test]
+fn labels_before_numbers_and_holidays() {
+    assert_eq!(
+        taken("Seen Tues 3/4, fell on Christmas Day. Acct 7734-221-A, Job: 554213, zip 03601, group 88213."),
+        [
+            "Tues 3/4",
+            "Christmas Day",
+            "7734-221-A",
+            "554213",
+            "03601",
+            "88213"
+        ]
+    );
+    assert_eq!(
+        taken("Compare to 6/2 study. Case mgr at x5512; heparin 2 x5000 units, x1000 mL."),
+        ["6/2", "x5512"]
+    );
+    assert_eq!(
+        taken(
+            "Christmas disease, Labor day 2 of stay? No: strength Mon 1/2 tab, WHO group 2 PH, CABG x3 (LIMA-LAD)."
+        ),
+        [] as [&str; 0]
+    );
+}
+
+#[test]
 fn two_strangers_side_by_side_are_a_name() {
     assert_eq!(taken("Vrabelgo Zholtaku was seen"), ["Vrabelgo Zholtaku"]);
 }
