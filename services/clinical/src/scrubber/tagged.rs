@@ -77,6 +77,10 @@ pub(super) fn find(tagger: &Tagger, lexicon: &Lexicon, words: &Words<'_>, hits: 
         while own(at + 1) == Some(tag) && joins(words, at + 1, tag) && !is_organism(words, at + 1) {
             at += 1;
         }
+        if first == at && tag == Tag::Name && is_plain(words, at) {
+            at += 1;
+            continue;
+        }
         let mut hit = Hit::found(words.tokens[first].start..words.tokens[at].end, class, kind);
         hit.sure = sure(&decided[first..=at]);
         hits.push(hit);
@@ -106,6 +110,21 @@ fn is_organism(words: &Words<'_>, at: usize) -> bool {
         && word.case != Case::Digits
         && matches!(next.gap, Gap::Stop | Gap::Blank | Gap::Nothing | Gap::Hyphen)
         && listed(EPITHETS, &fold(words.text.get(token.range()).unwrap_or("")))
+}
+
+/// Whether the word at `at` begins a sentence or a heading, as such words do (`Severe`, `High`), and is no name by any list: alone
+/// it is not taken for one.
+fn is_plain(words: &Words<'_>, at: usize) -> bool {
+    let names = Classes::GIVEN
+        .or(Classes::GIVEN_WORD)
+        .or(Classes::SURNAME_WORD)
+        .or(Classes::FORENAME);
+    words.list.get(at).is_some_and(|word| {
+        word.classes.is(Classes::COMMON)
+            && !word.classes.is(names)
+            && word.case == Case::Title
+            && matches!(word.gap, Gap::Start | Gap::Stop | Gap::Line)
+    })
 }
 
 /// Words that say which number follows.

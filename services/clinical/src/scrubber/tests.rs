@@ -351,7 +351,7 @@ fn labels_before_numbers_and_holidays() {
     );
     assert_eq!(
         taken(
-            "Christmas disease, Labor day 2 of stay? No: strength Mon 1/2 tab, WHO group 2 PH, CABG x3 (LIMA-LAD)."
+            "Christmas disease, Labor day 2 of stay? No: strength Mon 1/2 tab. High resolution CT. WHO group 2 PH, CABG x3 (LIMA-LAD)."
         ),
         [] as [&str; 0]
     );
