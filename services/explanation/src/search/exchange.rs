@@ -12,7 +12,7 @@ const ROUNDS: usize = 2;
 
 /// What the probability that words hold alone counts beside that which their loss costs, when words are exchanged: they were
 /// found by what they cost, and what they hold is nearly all there is, so that little of it is easily lost for much cost.
-const HOLDING: f64 = 4.0;
+const HOLDING: f64 = 6.0;
 
 /// What log-odds count beside probabilities when words are exchanged: they decide where probabilities hardly differ.
 const FINE: f64 = 0.01;
