@@ -123,7 +123,7 @@ fn an_explanation_is_pinned_in_the_log_and_a_document_once_it_is_signed() {
         "{facts}"
     );
     assert_eq!(facts["samples"], 96);
-    assert_eq!(facts["method"], 5);
+    assert_eq!(facts["method"], 4);
     // What comes back from the database is what the log pinned, to the last bit of every number.
     let pinned = app.store(async {
         let mut tx = app.app.begin(Door::Work).await.expect("a transaction");

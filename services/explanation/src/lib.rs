@@ -46,9 +46,8 @@ pub use settle::{FEWEST, INTERVAL};
 /// Number of the method of [`explain_at`]: another one when the same text, seed and scorer give another explanation.
 ///
 /// 1: phrases, their combinations, a cut at a settled gap. 2: words found by a search, and their combinations.
-/// 3: the search asks what holds the suggestion, too. 4: in the end it exchanges words. 5: for more
-/// words, and with more weight on what holds.
-pub const METHOD: u32 = 5;
+/// 3: the search asks what holds the suggestion, too. 4: in the end it exchanges words.
+pub const METHOD: u32 = 4;
 
 /// The words of a text that [`explain_at`] may take away, in bytes: all but articles, auxiliaries and pronouns.
 #[must_use]

@@ -10,10 +10,6 @@ const OTHERS: usize = 16;
 /// How often each found word may be exchanged.
 const ROUNDS: usize = 2;
 
-/// What the probability that words hold alone counts beside that which their loss costs, when words are exchanged: they were
-/// found by what they cost, and what they hold is nearly all there is, so that little of it is easily lost for much cost.
-const HOLDING: f64 = 6.0;
-
 /// What log-odds count beside probabilities when words are exchanged: they decide where probabilities hardly differ.
 const FINE: f64 = 0.01;
 
@@ -23,64 +19,41 @@ struct Together {
     words: Vec<usize>,
     /// Log-odds that the suggestion loses without them.
     cost: f64,
+    /// Probability that it loses without them, and has with nothing but them.
+    worth: f64,
 }
 
 impl Suggestion<'_> {
-    /// Log-odds of the suggestion in each text.
-    fn odds<E, S>(&self, texts: &[String], asked: &mut Asked<S>) -> Result<Vec<f64>, ExplainError<E>>
-    where
-        S: FnMut(&[String]) -> Result<Vec<f64>, E>,
-    {
-        let scores = asked.scores(texts)?;
-        Ok(scores.into_iter().map(|p| self.side * log_odds(p)).collect())
-    }
-
-    /// What a set is worth by the log-odds without it and of nothing but it. More than the whole note gives is no better.
-    fn worth(&self, without: f64, only: f64) -> f64 {
-        let whole = self.side * self.score;
-        let only = only.min(whole);
-        HOLDING * probability(only) - probability(without) + FINE * (whole - without + HOLDS * only)
-    }
-
-    /// The set that is worth most, if one is worth more than `worth` and costs `least`. What a set holds is asked only where it
-    /// could still be the best if it held all.
-    fn best<E, S>(
+    /// Asks what each set is worth.
+    fn together<E, S>(
         &self,
         sets: Vec<Vec<usize>>,
-        (mut worth, least): (f64, f64),
         asked: &mut Asked<S>,
-    ) -> Result<Option<Together>, ExplainError<E>>
+    ) -> Result<Vec<Together>, ExplainError<E>>
     where
         S: FnMut(&[String]) -> Result<Vec<f64>, E>,
     {
+        let without = sets.iter().map(|set| self.note.without(set.iter().copied()));
+        let only = sets.iter().map(|set| self.note.only(set.iter().copied()));
+        let texts: Vec<String> = without.chain(only).collect();
+        let odds: Vec<f64> = asked
+            .scores(&texts)?
+            .into_iter()
+            .map(|p| self.side * log_odds(p))
+            .collect();
+        let (without, only) = odds.split_at(sets.len());
         let whole = self.side * self.score;
-        let texts: Vec<String> = sets
-            .iter()
-            .map(|set| self.note.without(set.iter().copied()))
-            .collect();
-        let mut open: Vec<(f64, Vec<usize>)> = self.odds(&texts, asked)?.into_iter().zip(sets).collect();
-        open.retain(|&(without, _)| whole - without >= least && self.worth(without, whole) > worth);
-        let texts: Vec<String> = open
-            .iter()
-            .map(|(_, set)| self.note.only(set.iter().copied()))
-            .collect();
-        let mut best = None;
-        for ((without, words), only) in open.into_iter().zip(self.odds(&texts, asked)?) {
-            let own = self.worth(without, only);
-            if own > worth {
-                worth = own;
-                best = Some(Together {
-                    words,
-                    cost: whole - without,
-                });
-            }
-        }
-        Ok(best)
+        let together = |((words, &without), &only): ((Vec<usize>, &f64), &f64)| {
+            let (cost, only) = (whole - without, only.min(whole));
+            let fine = FINE * (cost + HOLDS * only);
+            let worth = probability(only) - probability(without) + fine;
+            Together { words, cost, worth }
+        };
+        Ok(sets.into_iter().zip(without).zip(only).map(together).collect())
     }
 
     /// Puts another word in a found one's place where all are worth more with it, as long as `texts` may be asked. The other
-    /// must cost the suggestion something beside the rest, as whatever is shown, and must not strengthen it by its loss alone:
-    /// such words are shown as opposing.
+    /// must cost the suggestion something alone and beside the rest, as whatever is shown.
     pub(super) fn exchange<E, S>(
         &self,
         path: &mut [(usize, f64)],
@@ -94,7 +67,7 @@ impl Suggestion<'_> {
         let start = asked.count();
         let others: Vec<usize> = ranked
             .iter()
-            .filter(|tried| tried.unit.len() == 1 && tried.cost >= 0.0)
+            .filter(|tried| tried.unit.len() == 1 && tried.cost >= EFFECT)
             .map(|tried| tried.unit[0])
             .take(OTHERS)
             .collect();
@@ -114,14 +87,13 @@ impl Suggestion<'_> {
                     set
                 };
                 let new = others.iter().filter(|word| !found.contains(word));
-                let sets = new.map(exchanged).collect();
-                let kept = [
-                    self.note.without(found.iter().copied()),
-                    self.note.only(found.iter().copied()),
-                ];
-                let kept = self.odds(&kept, asked)?;
-                let worth = self.worth(kept[0], kept[1]) + LEAST;
-                if let Some(best) = self.best(sets, (worth, without_it + EFFECT), asked)? {
+                let sets = std::iter::once(found.clone()).chain(new.map(exchanged)).collect();
+                let mut tried = self.together(sets, asked)?.into_iter();
+                let worth = tried.next().map_or(f64::INFINITY, |kept| kept.worth);
+                let best = tried
+                    .filter(|set| set.cost - without_it >= EFFECT && set.worth > worth + LEAST)
+                    .reduce(|best, next| if next.worth > best.worth { next } else { best });
+                if let Some(best) = best {
                     path[at] = (best.words[at], best.cost - without_it);
                     found = best.words;
                 }

@@ -256,7 +256,7 @@ mod tests {
         // The first method had no number.
         for (other, said) in [
             (None, "made by method 1,"),
-            (Some(explanation::METHOD + 1), "by method 6,"),
+            (Some(explanation::METHOD + 1), "by method 5,"),
         ] {
             let refused = pins(other).same_method().expect_err("another method");
             assert!(refused.contains(said), "{refused}");
