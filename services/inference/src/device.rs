@@ -20,7 +20,9 @@ pub enum Device {
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// The build lacks it.
-    #[error("this program was built without CUDA; build it with `cargo build --release --features cuda`")]
+    #[error(
+        "this program was built without CUDA; build it with `cargo build --release -p server --features cuda`"
+    )]
     NotBuilt,
     /// The machine lacks it.
     #[error("no NVIDIA GPU can be used")]

@@ -4,7 +4,7 @@ use clap::Args;
 use inference::{Device, Reads};
 use training::{Calibration, Options, Target};
 
-/// How the model is trained; the default model adds `--full --runs 4` to the defaults.
+/// How the model is trained; the default model adds `--full` to the defaults.
 #[derive(Args)]
 #[command(next_help_heading = "Training settings")]
 pub struct Settings {
