@@ -185,6 +185,18 @@ mod tests {
         ));
     }
 
+    #[test]
+    fn a_decoder_is_not_read() {
+        let sound = Tiny::new().tokenizer;
+        let wanted = tokenizer().pieces("no nodule").expect("pieces").ids;
+        for decoder in ["5", "\"\"", "{}", "{\"type\":\"None\"}", "[{\"type\":0}]"] {
+            let damaged = sound.replace("\"decoder\":null", &format!("\"decoder\":{decoder}"));
+            assert_ne!(damaged, sound);
+            let read = Tokenizer::from_json(damaged.as_bytes()).expect("a tokenizer");
+            assert_eq!(read.pieces("no nodule").expect("pieces").ids, wanted, "{decoder}");
+        }
+    }
+
     proptest! {
         #[test]
         fn spans_lie_on_characters_in_order(text in "\\PC{0,40}") {

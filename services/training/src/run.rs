@@ -324,12 +324,19 @@ pub fn train_with(
     mut observe: impl FnMut(Progress),
 ) -> Result<Trained, TrainError> {
     let ground = Ground::new(base, corpus, options)?;
-    let begin = ground.optimizer()?.values()?;
+    // Where every run begins; one alone is there already.
+    let begin = if options.runs > 1 {
+        Some(ground.optimizer()?.values()?)
+    } else {
+        None
+    };
     let mut soup = Soup::default();
     let (mut epochs, mut losses, mut taken) = (Vec::new(), Vec::new(), 0);
     for run in 0..options.runs {
         let mut optimizer = ground.optimizer()?;
-        optimizer.begin(begin.clone())?;
+        if let Some(begin) = &begin {
+            optimizer.begin(begin.clone())?;
+        }
         let ended = ground.run(optimizer, run, checkpoints, &mut observe)?;
         taken = epochs.len() + ended.taken as usize;
         epochs.extend(ended.epochs);
@@ -341,13 +348,14 @@ pub fn train_with(
         .and_then(|at| epochs.get(at))
         .copied()
         .ok_or(TrainError::Option("epochs"))?;
-    ground.optimizer()?.set(soup.mean())?;
+    let mean = soup.mean();
+    let trained_values = mean.iter().map(Vec::len).sum();
+    ground.optimizer()?.set(mean)?;
     if options.runs > 1 {
         held_out = ground.quality()?;
     }
     let model = &ground.model;
     model.round_weights().map_err(ModelError::from)?;
-    let trained_values = begin.iter().map(Vec::len).sum();
     let mut trained = fit(base, corpus, options, model, trained_values, held_out)?;
     (trained.epochs, trained.losses) = (epochs, losses);
     trained.epoch = u32::try_from(taken).unwrap_or(u32::MAX);

@@ -77,7 +77,7 @@ pub(super) fn find(tagger: &Tagger, lexicon: &Lexicon, words: &Words<'_>, hits: 
         while own(at + 1) == Some(tag) && joins(words, at + 1, tag) && !is_organism(words, at + 1) {
             at += 1;
         }
-        if first == at && tag == Tag::Name && is_plain(words, at) {
+        if first == at && (tag == Tag::Name && is_plain(words, at) || is_abbreviation(words, at)) {
             at += 1;
             continue;
         }
@@ -125,6 +125,17 @@ fn is_plain(words: &Words<'_>, at: usize) -> bool {
             && word.case == Case::Title
             && matches!(word.gap, Gap::Start | Gap::Stop | Gap::Line)
     })
+}
+
+/// Whether the word at `at` is one of two clinical abbreviations with a hyphen between them (`LIMA-LAD`).
+fn is_abbreviation(words: &Words<'_>, at: usize) -> bool {
+    let short = |at: usize| {
+        words.list.get(at).is_some_and(|word| {
+            word.case == Case::Upper && word.length < 5 && word.classes.is(Classes::CLINICAL)
+        })
+    };
+    let joined = |at: usize| words.list.get(at).is_some_and(|word| word.gap == Gap::Hyphen);
+    short(at) && (joined(at + 1) && short(at + 1) || joined(at) && at > 0 && short(at - 1))
 }
 
 /// Words that say which number follows.

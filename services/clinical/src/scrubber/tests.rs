@@ -345,6 +345,15 @@ fn labels_before_numbers_and_holidays() {
             "88213"
         ]
     );
+    // The tagger takes these labels and this graft for names, were they not left.
+    assert_eq!(
+        taken("DOB: 04.11.62  MRN#00-8812-45  Acct 7734-221-A  SSN xxx-xx-4471"),
+        ["04.11.62", "00-8812-45", "7734-221-A", "xxx-xx-4471"]
+    );
+    assert_eq!(
+        taken("Ms. Quill is a 61F w/ HTN, s/p CABG x3 (LIMA-LAD) at OSH in 2011."),
+        ["Ms. Quill"]
+    );
     assert_eq!(
         taken("Compare to 6/2 study. Case mgr at x5512; heparin 2 x5000 units, x1000 mL."),
         ["6/2", "x5512"]
