@@ -1,5 +1,6 @@
 //! The one door into the clinical world.
 
+mod address;
 mod ages;
 mod bare;
 mod calendar;
@@ -19,6 +20,7 @@ mod known_address;
 mod known_values;
 mod lexicon;
 mod logins;
+mod measured;
 mod name_run;
 mod names;
 mod places;
@@ -43,6 +45,7 @@ mod write;
 mod tests;
 
 use crate::{DeidentifiedNote, ScrubberVersion};
+use address::Addresses;
 use ages::Ages;
 use codes::Codes;
 use contacts::Contacts;
@@ -135,6 +138,7 @@ pub struct Scrubber {
     codes: Codes,
     logins: Logins,
     places: Places,
+    addresses: Addresses,
     gazetteer: Gazetteer,
     tagger: Tagger,
     wide: Wide,
@@ -143,7 +147,7 @@ pub struct Scrubber {
 
 impl Scrubber {
     /// Version of the rules in this build.
-    pub const VERSION: ScrubberVersion = ScrubberVersion(5);
+    pub const VERSION: ScrubberVersion = ScrubberVersion(6);
 
     /// A scrubber whose surrogates are drawn with `key`. Compiles every rule: make one and share it.
     ///
@@ -164,6 +168,7 @@ impl Scrubber {
             codes: Codes::new().expect(COMPILES),
             logins: Logins::new().expect(COMPILES),
             places: Places::new().expect(COMPILES),
+            addresses: Addresses::new().expect(COMPILES),
             tagger: Tagger::new(),
             wide: Wide::new(),
             replacement: Replacement::Surrogates,
@@ -198,8 +203,11 @@ impl Scrubber {
         let words = Words::new(text, &self.lexicon);
         let mut hits = self.found_by_rules(&words, known, names);
         tagged::find(&self.tagger, &self.lexicon, &words, &mut hits);
+        measured::without(&words, &mut hits);
         let mut hits = hit::resolve(text, hits);
         extend::without_wide(&self.wide, &words, &mut hits);
+        ages::behind_names(text, &mut hits);
+        self.addresses.complete(&words, &mut hits);
         extend::extend(&words, &mut hits);
         hits
     }
@@ -229,6 +237,7 @@ impl Scrubber {
         by(Finder::BareValue, &|hits| bare::find(words, hits));
         by(Finder::PlaceFormat, &|hits| {
             self.places.find(&self.lexicon, text, hits);
+            Addresses::find(words, hits);
         });
         by(Finder::Gazetteer, &|hits| {
             self.gazetteer.find(&self.lexicon, text, hits);

@@ -7,6 +7,7 @@ use regex_automata::util::captures::Captures;
 
 use super::context::{listed, word_after, word_before};
 use super::hit::{Hit, Kind};
+use super::redaction::Finder;
 use super::rules::{RuleSet, group};
 use crate::PhiClass;
 
@@ -69,6 +70,13 @@ impl Ages {
                 Rule::Sure,
                 format!("(?i)(?-u:\\b){NUMBER}(?P<tail>th|st|nd|rd)?[ ]birthday(?-u:\\b)"),
             ),
+            // `alive at 96`, `lived to 97`.
+            (
+                Rule::Labelled,
+                format!(
+                    "(?i)(?-u:\\b)(?:died|dead|death|deceased|dementia|alive|living|lived|survived|passed(?:[ ]away)?|mother|father|aunt|uncle|grand(?:mother|father|ma|pa))[ ](?:at|to|until|till)[ ](?:age[ ])?(?:{NUMBER}(?-u:\\b))"
+                ),
+            ),
             (Rule::Years, format!("(?i)(?-u:\\b){NUMBER}[ -]{YEARS}(?-u:\\b)")),
             (
                 Rule::Sex,
@@ -92,6 +100,42 @@ impl Ages {
             hits.extend(hit.map(|range| Hit::found(range, PhiClass::Age, Kind::Age)));
             taken
         });
+    }
+}
+
+/// Adds the ages over 89 that stand behind the names in `hits` (in order): `Example, 94.`, `Example (94)`.
+pub(crate) fn behind_names(text: &str, hits: &mut Vec<Hit>) {
+    let mut found = Vec::new();
+    for (at, hit) in hits.iter().enumerate() {
+        if hit.class != PhiClass::Name {
+            continue;
+        }
+        let rest = &text[hit.range.end..];
+        let Some(rest) = [", ", " ("].iter().find_map(|lead| rest.strip_prefix(lead)) else {
+            continue;
+        };
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let old = rest[..digits]
+            .parse::<u8>()
+            .is_ok_and(|age| (90..=130).contains(&age));
+        let behind = &rest[digits..];
+        let ends = behind.is_empty()
+            || behind.starts_with([')', ';', ',', '\n'])
+            || behind.starts_with('.') && !behind[1..].starts_with(|c: char| c.is_ascii_digit());
+        let start = text.len() - rest.len();
+        let free = hits
+            .get(at + 1)
+            .is_none_or(|next| next.range.start >= start + digits);
+        if old && ends && free {
+            let mut age = Hit::found(start..start + digits, PhiClass::Age, Kind::Age);
+            age.finder = Finder::AgeFormat;
+            age.sure = Finder::AgeFormat.sure();
+            found.push(age);
+        }
+    }
+    if !found.is_empty() {
+        hits.append(&mut found);
+        hits.sort_by_key(|hit| hit.range.start);
     }
 }
 
@@ -162,6 +206,8 @@ mod tests {
             ("93M with cough", "93M"),
             ("93 F presenting", "93 F"),
             ("turned 95", "95"),
+            ("grandmother alive at 96 in good health", "96"),
+            ("her father lived to 97", "97"),
             ("her 90th birthday", "90th"),
             ("90 years old", "90"),
             ("a 95 male", "95"),

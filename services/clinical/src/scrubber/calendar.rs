@@ -125,9 +125,12 @@ fn read(text: &str, parts: &DateParts) -> Option<Date> {
     let (month, day) = if let Some(holiday) = parts.holiday {
         holiday
     } else {
-        let month = part(&parts.month)?;
-        let month = month.parse().ok().or_else(|| month_number(month))?;
-        (month, part(&parts.day).map_or(Some(15), number)?)
+        let day = part(&parts.day).map_or(Some(15), number)?;
+        // Of `the 18th` nobody knows the month: it is read in one of 31 days.
+        let month = part(&parts.month).map_or(Some(1), |month| {
+            month.parse().ok().or_else(|| month_number(month))
+        })?;
+        (month, day)
     };
     let year = match part(&parts.year) {
         None => COMMON_YEAR,
@@ -193,6 +196,9 @@ pub(crate) fn shifted(text: &str, range: &Range<usize>, parts: &DateParts, days:
         while date.month() == original.month() {
             date = date.checked_sub(Duration::days(28))?;
         }
+    }
+    if parts.month.is_none() && date.day() == original.day() {
+        date = date.previous_day()?;
     }
     let mut pieces: Vec<(Range<usize>, String)> = Vec::new();
     let mut put = |at: &Option<Range<usize>>, write: &dyn Fn(&str) -> String| {

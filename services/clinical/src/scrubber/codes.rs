@@ -49,15 +49,20 @@ impl Codes {
         let labels: Vec<(Label, &str)> = vec![
             (
                 label(PhiClass::Mrn, 2, 2),
-                "mrns?|mr[ ]?#|mr[ ]no|med(?:ical)?\\.?[ ]?rec(?:ord)?s?|(?:hospital|unit)[ ](?:number|no)|chart|(?:patient|pt|subject|study subject)\\.?[ ]?(?:id|identifier|number|no)|record[ ](?:number|no|#|id)|epi[cs]?[ ]id|nhs|nas",
+                "mrns?|mr[ ]?#|mr[ ]no|dossier|rec0?rd|rec|med(?:ical)?\\.?[ ]?rec(?:ord)?s?|(?:hospital|unit)[ ](?:number|no)|chart|(?:patient|pt|subject|study subject)\\.?[ ]?(?:id|identifier|number|no)|record[ ](?:number|no|#|id)|epi[cs]?[ ]id|nhs|nas",
             ),
             (
                 label(PhiClass::Ssn, 4, 4),
-                "ssn|social security|ss#|soc[ ]sec|sin|national insurance|itin|tin",
+                "ssn[ ,]{0,2}last[ -]?(?:4|four)(?:[ ]digits)?|last[ ](?:4|four)(?:[ ]digits)?[ ]of[ ](?:the[ ]|her[ ]|his[ ])?(?:ssn|social)|ssn|social security|ss#|soc[ ]sec|sin|national insurance|itin|tin",
+            ),
+            // `License NY 288104`, `PSY 20418`: the state or the board before the number.
+            (
+                label(PhiClass::Account, 5, 5),
+                "licen[cs]e[ ](?:no\\.?[ ])?[a-z]{2,3}|lic\\.?[ ][a-z]{2,3}|psy|rph|lcsw|lmft",
             ),
             (
                 label(PhiClass::Account, 4, 3),
-                "acct|account|acc[ ]?#|billing|bill|invoice|policy|member(?:ship)?|subscriber|group|grp|beneficiary|insurance|health[ ]plan|plan[ ](?:id|number|no|#)|medicare|medicaid|mbi|hicn?|claim|dea|npi|licen[cs]e|lic|dl|driver'?s[ ]licen[cs]e|passport|certificate|cert|iban|routing|credit[ ]card|card|authorization|auth|prescription|rx|state[ ]id|green[ ]card|visa",
+                "(?:acct|account|card|policy)[ ](?:number[ ])?ending(?:[ ]in|[ ]with)?|acct|account|acc[ ]?#|billing|bill|invoice|policy|member(?:ship)?|subscriber|group|grp|beneficiary|insurance|health[ ]plan|plan[ ](?:id|number|no|#)|medicare|medicaid|mbi|hicn?|claim|dea|npi|licen[cs]e|lic|dl|driver'?s[ ]licen[cs]e|passport|certificate|cert|iban|routing|credit[ ]card|card|authorization|auth|prescription|rx|state[ ]id|green[ ]card|visa",
             ),
             (
                 label(PhiClass::Device, 4, 3),
@@ -68,11 +73,21 @@ impl Codes {
                 "accession|acc|accn|specimen|(?:job|document|dictation|transcription)[ ]?(?:#|:|number|no|id)|encounter|visit[ ](?:number|no|id|#)|visit[ ]?#|fin|csn|har|case[ ](?:number|no|id|#)|case[ ]?#|order[ ](?:number|no|id|#)|order[ ]?#|requisition|req|ticket|reference|ref|confirmation|badge|employee|user(?:name)?|login|ids?|identifiers?|uid|uuid|guid|study[ ](?:id|uid|number)|instance[ ]uid|site[ ]id|barcode|tracking|ein|(?:fingerprint|voice[ ]?print|faceprint|face[ ]scan|retina(?:l[ ]scan)?|iris[ ]scan|palm[ ]?print|biometrics?)(?:[ ](?:template|scan|hash|record|file|profile|sample|token))?",
             ),
         ];
+        // Registration plates: letters and digits with a blank or a hyphen, perhaps behind their state.
+        let plates = (
+            label(PhiClass::Device, 5, 2),
+            "(?i)(?-u:\\b)(?:(?:license[ ])?plates?|tags?|n-number)(?:[ ](?:no\\.?|number|#))?[ :#]{1,3}(?:[A-Z]{2}[ ])?\
+             (?-i:(?P<v>[A-Z]{2,3}[ -]?[0-9]{2,5}|[0-9]{1,3}[ -]?[A-Z]{2,3}[ -]?[0-9]{1,4}|N[0-9]{2,5}[A-Z]{0,2}|[A-Z]{3}[0-9]{4}))(?-u:\\b)"
+                .to_owned(),
+        );
         let labels = labels
             .into_iter()
             .map(|(label, words)| (label, format!("(?i)(?-u:\\b)(?:{words})(?:'s)?{LINK}{VALUE}")))
+            .chain([plates])
             .collect();
         let forms = vec![
+            // What is left of one where all but its last digits are hidden.
+            (Form::SocialSecurity, "(?:\\*{3}|(?-u:\\b)[Xx]{3})-(?:\\*{2}|[Xx]{2})-[0-9]{4}(?-u:\\b)".to_owned()),
             // Social security number (20 CFR 422.103), with its dashes, blanks or points.
             (Form::SocialSecurity, "(?-u:\\b)[0-9]{3}(?:-[0-9]{2}-|[ ][0-9]{2}[ ]|\\.[0-9]{2}\\.|-[ ][0-9]{2}[ ]-[ ])[0-9]{4}(?-u:\\b)".to_owned()),
             // Vehicle identification number (ISO 3779).

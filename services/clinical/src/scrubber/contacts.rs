@@ -60,6 +60,8 @@ impl Contacts {
             ),
             (Rule::Mac, "(?i)(?-u:\\b)(?:(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\\.){2}[0-9a-f]{4})(?-u:\\b)".into()),
             (Rule::Ip6, "(?i)(?:[0-9a-f]{1,4}:|::)[0-9a-f:.]{0,45}(?:[0-9a-f]|:)?(?:%[a-z0-9]{1,16}(?-u:\\b))?(?:/[0-9]{1,3}(?-u:\\b))?".into()),
+            // France and Belgium: five pairs, of which the first four would look like an address of the internet.
+            (Rule::Phone, "(?-u:\\b)[0-9]{2}(?:\\.[0-9]{2}){4}(?-u:\\b)".into()),
             (Rule::Ip4, "(?-u:\\b)(?:[0-9]{1,3}\\.){3}[0-9]{1,3}(?-u:\\b)(?:(?::[0-9]{2,5}|/[0-9]{1,2})(?-u:\\b))?".into()),
             (
                 Rule::LabelledPhone,
@@ -88,9 +90,10 @@ impl Contacts {
             // Trunk prefix 0, as in Europe and Asia.
             (Rule::Phone, "(?:\\(0[0-9]{1,4}\\)|(?-u:\\b)0[0-9]{1,4})(?:[ .-][0-9]{3,4}[ .-][0-9]{3,4}|(?:[ .-][0-9]{2,3}){3,4})(?-u:\\b)".into()),
             (Rule::Phone, "(?-u:\\b)07[0-9]{3}[ ]?[0-9]{6}(?-u:\\b)".into()),
+            (Rule::Phone, "(?-u:\\b)[2-9][0-9]{2}/[0-9]{3}-[0-9]{4}(?-u:\\b)".into()),
             (Rule::ShortPhone, "(?-u:\\b)[0-9]{3}[ .-][0-9]{4}(?-u:\\b)(?P<x>[ ]?(?:x|ext\\.?)[ ]?[0-9]{1,6})?".into()),
             (Rule::ShortPhone, "(?-u:\\b)[0-9]{10,11}(?-u:\\b)".into()),
-            (Rule::Extension, "(?-u:\\b)x[0-9]{4,5}(?-u:\\b)".into()),
+            (Rule::Extension, "(?-u:\\b)x[0-9](?:[0-9]{3,4}|-[0-9]{3,4})(?-u:\\b)".into()),
             (Rule::ShortPhone, "(?-u:\\b)[0-9]{3,5}(?:[ .-][0-9]{2,4}){2,4}(?-u:\\b)".into()),
         ];
         Ok(Self {

@@ -7,6 +7,9 @@ const UNITS: &str = "bag beats bottles bpm breaths calories caps capsules cc cel
     min mins minutes ml mm mmhg mmol mosm mpa ms msec mv ng nm oz packs patches pg pounds puffs sec seconds sprays \
     tab tablets tabs torr u ug units x";
 
+/// Units that are written with a capital: after Charrière (`19 Fr`), Hertz and Gray.
+const CAPITAL_UNITS: [&str; 3] = ["fr", "gy", "hz"];
+
 /// The word that ends before `at`, in small letters, past blanks and light punctuation; empty where there is none.
 pub(crate) fn word_before(text: &str, at: usize) -> String {
     let head = text.get(..at).unwrap_or("");
@@ -46,7 +49,7 @@ pub(crate) fn has_unit(text: &str, at: usize) -> bool {
     let title =
         letters.next().is_some_and(char::is_uppercase) && letters.next().is_some_and(char::is_lowercase);
     let word = word_after(text, at);
-    length > 0 && !title && is_unit(&word)
+    length > 0 && (!title || CAPITAL_UNITS.contains(&word.as_str())) && is_unit(&word)
 }
 
 /// Whether a folded word is a unit.

@@ -49,6 +49,8 @@ enum Layout {
     Month,
     /// A day of the week behind a word of time.
     Weekday,
+    /// A day of the month alone: `until the 16th`.
+    DayOfMonth,
     /// A holiday, with its month and day.
     Holiday(u8, u8),
 }
@@ -142,6 +144,12 @@ impl Dates {
             months: RuleSet::new(vec![
                 (Layout::Month, month),
                 (Layout::Weekday, weekday.to_owned()),
+                (
+                    Layout::DayOfMonth,
+                    format!(
+                        "(?i)(?-u:\\b)(?:on|until|till?|by|since|before|after|thru|through|hearing|appointment|appt|visit|due|return|back|(?:mon|tues|wednes|thurs|fri|satur|sun)day)[ ](?:on[ ])?the[ ](?:(?P<d>[0-9]{{1,2}})(?P<o>st|nd|rd|th)|(?P<d3>{ORDINAL}))(?-u:\\b)"
+                    ),
+                ),
             ])?,
         })
     }
@@ -187,7 +195,7 @@ fn judge(
     let year = ["y", "y2", "y3", "y4"].iter().find_map(|name| group(name));
     let parts = DateParts {
         weekday: group("wd"),
-        day: group("d"),
+        day: group("d").or_else(|| group("d3")),
         suffix: group("o"),
         last_day: group("d2"),
         last_suffix: group("o2"),
@@ -223,6 +231,7 @@ fn judge(
                 && (parts.year.is_some() || !has_unit(text, range.end))
         }
         Layout::MonthYear | Layout::Weekday => true,
+        Layout::DayOfMonth => is_calendar_day(day) && is_day_alone(text, range),
         Layout::NumericMonthYear => !matches!(previous, Some('.' | '/' | '-')) && !glued(range.end),
         Layout::Fraction => {
             let range_goes_on = text[range.end..].get(1..6).is_some_and(|rest| rest.contains('/'));
@@ -251,6 +260,7 @@ fn judge(
             range.clone()
         }
         Layout::Month => parts.month.clone()?,
+        Layout::DayOfMonth => parts.day.clone()?.start..range.end,
         Layout::Weekday => parts.weekday.clone()?,
         Layout::Iso | Layout::Numeric | Layout::DayMonth | Layout::MonthDay => {
             range.start..range.end + clock(&text[range.end..])
@@ -288,6 +298,16 @@ fn clock(behind: &str) -> usize {
     };
     let end = hour + 7 + digits;
     if digit(end) { 0 } else { end }
+}
+
+/// Words that go on behind a day of the month, and behind no other ordinal.
+const GOES_ON: &str = "and as at because but for he her his i if in it my or she so that the they to was we were when where which with";
+
+/// Whether an ordinal is a day of the month: a sentence ends or goes on behind it, where a rib, a nerve or a week would be named.
+fn is_day_alone(text: &str, range: &Range<usize>) -> bool {
+    let rest = text[range.end..].trim_start_matches([' ', '\t']);
+    let ends = rest.is_empty() || rest.starts_with(['.', ',', ';', ':', ')', ']', '?', '!', '\n', '\r']);
+    ends || listed(GOES_ON, &word_after(text, range.end))
 }
 
 fn is_calendar_day(day: &str) -> bool {

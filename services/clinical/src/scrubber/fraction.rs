@@ -30,6 +30,12 @@ const WHEN: &str = "on since from dated date until till by through thru exam stu
     prior seen last admitted admission discharged discharge started began between scheduled due performed \
     collected drawn received before after dos dob doa dod visit appt appointment f/u effective completed signed";
 
+/// Words before `m/d` that make it a date where nothing behind it makes it a count.
+const WHEN_DONE: &str = "appts biopsy bx called canceled cancelled cath cleared clotted coded confirmed cancel cysto declared delivered discussed doi dol \
+    dropped echo edc edd eeg emg expires extubated fall fell flu hearing implanted injury intubated issued laser lmp lvm mbss msg next notified op \
+    ordered placed postop procedure recheck removed repeat replaced reschedule rescheduled resched return returns rtc rtw seizure shot signed sx \
+    surgery swab tee text texted transfused transfusion tte tx vaccine vax xray";
+
 /// Words behind `m/d` that make it a date: what was done that day.
 const DONE: &str = "admission appointment appt bronch colonoscopy consult ct cxr echo egd encounter exam film films imaging labs mammogram mri \
     note op radiograph radiographs scan study surgery ultrasound visit xray";
@@ -65,6 +71,9 @@ pub(crate) fn is_date_fraction(text: &str, range: &Range<usize>, day: &str, mont
     if listed(NOT_AFTER, &after) {
         return false;
     }
+    if listed(WHEN_DONE, &before) || is_before_time(&text[range.end..]) {
+        return true;
+    }
     let line_start = text[..range.start]
         .trim_end_matches([' ', '\t'])
         .chars()
@@ -77,6 +86,30 @@ pub(crate) fn is_date_fraction(text: &str, range: &Range<usize>, day: &str, mont
     let large = |number: &str| number.parse::<u8>().is_ok_and(|number| number > 12);
     let titre = month == "1" && matches!(day, "16");
     (large(day) || large(month)) && !titre && month != "0"
+}
+
+/// Whether a time of day follows: `2/2 2300`, `10/11 13:02`.
+fn is_before_time(behind: &str) -> bool {
+    let rest = behind
+        .strip_prefix(" @ ")
+        .or_else(|| behind.strip_prefix(" at "))
+        .or_else(|| behind.strip_prefix(' '));
+    let Some(rest) = rest else {
+        return false;
+    };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let end = &rest[digits..];
+    let clock = (1..3).contains(&digits)
+        && end.starts_with(':')
+        && end.len() > 2
+        && end.as_bytes()[1..3].iter().all(u8::is_ascii_digit);
+    let military = digits == 4
+        && rest[..2].parse::<u8>().is_ok_and(|hour| hour < 24)
+        && rest[2..4].parse::<u8>().is_ok_and(|minute| minute < 60)
+        && !has_unit(rest, 4)
+        && !rest.starts_with("19")
+        && !rest.starts_with("20");
+    clock || military && !end.starts_with(|c: char| c.is_alphanumeric())
 }
 
 pub(crate) fn either(day: &str, month: &str) -> bool {

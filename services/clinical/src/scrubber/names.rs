@@ -32,6 +32,23 @@ static LEADERS: WordSet = WordSet::new(|| {
 /// Words before a name that somebody is introduced by.
 static INTRODUCERS: WordSet = WordSet::new(|| hashes("am im called nicknamed nickname by is"));
 
+/// What persons did, behind their name.
+static DOES: WordSet = WordSet::new(|| {
+    hashes(
+        "admitted assessed at diagnosed discharged evaluated follow followed from had has hospitalized in last managed now on presented presenting presents \
+        previously recently referred requiring returned scheduled seen started transferred treated visited was who with",
+    )
+});
+
+/// What persons have, and no eponym does.
+static OWNED: WordSet = WordSet::new(|| {
+    hashes(
+        "account address apartment appointment aunt bed birthday boyfriend brother brothers card care caregiver case chart child children daughter \
+        daughters email employer family father file files girlfriend home house husband insurance kid kids mother mom neighbor nephew niece number \
+        office parents partner pcp pharmacy phone records room sister sisters son sons spouse wife",
+    )
+});
+
 /// Finds names in the tokens of one text.
 pub(crate) struct Names<'s> {
     pub(super) text: &'s str,
@@ -145,7 +162,87 @@ impl<'s> Names<'s> {
         if !token.is_capital() {
             return None;
         }
-        self.credentialled(at).or_else(|| self.given(at))
+        self.credentialled(at)
+            .or_else(|| self.given(at))
+            .or_else(|| self.owner(at))
+            .or_else(|| self.apposed(at))
+    }
+
+    /// `a 34-year-old woman, Example E., who`: a word and an initial, or two words that no list knows otherwise, between commas.
+    fn apposed(&self, at: usize) -> Option<Range<usize>> {
+        let lists = Classes::COMMON
+            .or(Classes::CLINICAL)
+            .or(Classes::TITLE)
+            .or(Classes::CREDENTIAL)
+            .or(Classes::LABEL)
+            .or(Classes::PLACE)
+            .or(Classes::SCORE)
+            .or(Classes::WIDE);
+        let token = self.tokens.get(at)?;
+        let behind_comma =
+            self.text[..token.start].ends_with(", ") && at > 0 && self.is_capital_or_word(at - 1);
+        if self.case(at) != Some(Case::Title) || self.length(at) < 3 || self.is(at, lists) || !behind_comma {
+            return None;
+        }
+        let mut last = at;
+        if self.gap_after(last) == "-"
+            && self.case(last + 1) == Some(Case::Title)
+            && !self.is(last + 1, lists)
+        {
+            last += 1;
+        }
+        if self.gap_after(last) != " " {
+            return None;
+        }
+        let next = last + 1;
+        let behind = self.gap_after(next);
+        let goes_on = |gap: &str| gap.starts_with(", ") || gap == " " && self.among(next + 1, &DOES);
+        match self.case(next) {
+            Some(Case::Initial) => {
+                let rest = behind.strip_prefix('.')?;
+                (goes_on(rest) || rest.is_empty() || rest == "'").then(|| token.start..self.tokens[next].end)
+            }
+            Some(Case::Title) => {
+                let other = lists.or(Classes::EPONYM).or(Classes::EPONYM_NOUN);
+                let given = self.is(at, Classes::FORENAME) && !self.is(at, other);
+                let english = self
+                    .words
+                    .get(next)
+                    .is_some_and(|word| word.classes.frequency(Classes::ENGLISH) > 1);
+                (given && !english && !self.is(next, other) && goes_on(behind))
+                    .then(|| token.start..self.tokens[next].end)
+            }
+            _ => None,
+        }
+    }
+
+    fn is_capital_or_word(&self, at: usize) -> bool {
+        self.tokens.get(at).is_some_and(Token::is_word)
+    }
+
+    /// `Example's daughter`.
+    fn owner(&self, at: usize) -> Option<Range<usize>> {
+        let lists = Classes::COMMON
+            .or(Classes::EPONYM)
+            .or(Classes::CLINICAL)
+            .or(Classes::TITLE)
+            .or(Classes::LABEL)
+            .or(Classes::RELATION)
+            .or(Classes::PLACE)
+            .or(Classes::WIDE);
+        let english = self
+            .words
+            .get(at)
+            .is_some_and(|word| word.classes.frequency(Classes::ENGLISH) > 0);
+        (self.case(at) == Some(Case::Title)
+            && matches!(self.gap_after(at), "'" | "\u{2019}")
+            && self.length(at + 1) == 1
+            && self.gap_after(at + 1) == " "
+            && self.among(at + 2, &OWNED)
+            && self.length(at) > 2
+            && !english
+            && !self.is(at, lists))
+        .then(|| self.tokens[at].range())
     }
 
     /// A name behind `I'm`, `I am`, and behind `called '` or `goes by`, where even an ordinary word is one.
@@ -266,6 +363,8 @@ impl<'s> Names<'s> {
             && self.case(at + 1) == Some(token.case)
             && self.is(at + 1, Classes::GIVEN)
             && token.end - token.start > 1
+            // `24 Fr, Jackson-Pratt` are sizes.
+            && (at == 0 || self.case(at - 1) != Some(Case::Digits))
             && (!self.is(at, Classes::COMMON) || self.is(at, Classes::SURNAME_WORD));
         if !inverted {
             return None;

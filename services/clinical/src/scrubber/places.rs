@@ -60,6 +60,8 @@ enum Rule {
     Corner,
     Country,
     Suite,
+    /// A postal code alone, where somebody was seen.
+    SeenAt,
 }
 
 /// The rules for places.
@@ -151,6 +153,12 @@ impl Places {
                 "(?i)(?-u:\\b)(?:zip(?:[ -]?code)?|post(?:al[ ]?)?code)[ ]?[:#=|]?[ ]?(?:is[ ])?(?P<z>[0-9]{5}(?:-[0-9]{3,4})?|[0-9]{4}[ ][A-Z]{2}|[0-9]{4,6}|[0-9]{3}[ ][0-9]{2,3})(?-u:\\b)"
                     .into(),
             ),
+            // `evaluated at 00501`.
+            (
+                Rule::SeenAt,
+                "(?i)(?-u:\\b)(?:seen|treated|evaluated|assessed|admitted|hospitali[sz]ed|visited|diagnosed|followed|managed|clinics?|hospital|office|patient|pt|practice|facility|based|city|town|area|from)\
+                 (?:[ ](?:our|a|the|an|clinic|hospital|office|facility|location|zip|code|who|was|is|last|recently)){0,3}[ ](?:in|at|near|from|of|around)[ ](?P<z>[0-9]{5})(?-u:\\b)".into(),
+            ),
             (
                 Rule::Zip,
                 "(?i)(?-u:\\b)(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|resident|address|moved|located)[ ](?:in|at|to|of|near)[ ](?P<z>[0-9]{5}(?:-[0-9]{4})?)(?-u:\\b)".into(),
@@ -172,6 +180,9 @@ impl Places {
                     Rule::Street => is_street(text, &range).then_some((range, Kind::Street)),
                     Rule::Box | Rule::Military | Rule::Corner | Rule::Suite => Some((range, Kind::Street)),
                     Rule::Zip | Rule::Country => group(captures, "z").map(|zip| (zip, Kind::Code)),
+                    Rule::SeenAt => group(captures, "z")
+                        .filter(|zip| !text[zip.clone()].ends_with("000") && !is_amount(text, zip.end))
+                        .map(|zip| (zip, Kind::Code)),
                     Rule::PostcodeUk => {
                         let sure = text[range.clone()].contains(' ')
                             || is_postal(text, range.start)
@@ -198,6 +209,11 @@ impl Places {
                     }
                     _ => named
                         .and_then(|named| {
+                            // `California, Texas` are two states.
+                            let wide = rule == Rule::CityState && self.wide.is_wide(&text[named.clone()]);
+                            if wide {
+                                return None;
+                            }
                             whole_name(lexicon, text, rule, &named, &range, group(captures, "z"))
                         })
                         .map(|start| (start..range.end, Kind::Place)),
@@ -239,6 +255,13 @@ fn whole_name(
         Rule::CityState => first_name(lexicon, text, named).filter(|&start| is_located(text, start, range)),
         _ => first_name(lexicon, text, named),
     }
+}
+
+/// Whether five digits go on as an amount: a unit, a decimal, a range.
+fn is_amount(text: &str, end: usize) -> bool {
+    let rest = &text[end..];
+    let glued = rest.starts_with(['.', ',', '-', '/']) && rest[1..].starts_with(|c: char| c.is_ascii_digit());
+    glued || has_unit(text, end)
 }
 
 /// `3 Abdominal Ct` and `2 mm ST` are no streets.

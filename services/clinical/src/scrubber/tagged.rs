@@ -225,6 +225,13 @@ fn complete(words: &Words<'_>, tags: &mut [Tag]) {
         for beside in [at.checked_sub(1), Some(at + 1)].into_iter().flatten() {
             if tags.get(beside) == Some(&Tag::Other) && is_other_half(words, at, beside) {
                 tags[beside] = Tag::Name;
+                // `Anna-Thora B.`.
+                let mut first = beside;
+                while beside < at && first > 0 && tags[first - 1] == Tag::Other && is_hyphenated(words, first)
+                {
+                    first -= 1;
+                    tags[first] = Tag::Name;
+                }
             }
         }
         // `Example, Jr.`, `Example II`, `Example DDS`, and the initial on either side.
@@ -456,13 +463,32 @@ fn is_suffix(words: &Words<'_>, at: usize) -> bool {
     ) && words.list[at].gap == Gap::Blank
 }
 
+/// Whether the word at `at` is the second half of a double name (`Anna-Thora`).
+fn is_hyphenated(words: &Words<'_>, at: usize) -> bool {
+    let title = |at: usize| {
+        words
+            .list
+            .get(at)
+            .is_some_and(|word| word.case == Case::Title && !word.classes.is(Classes::CLINICAL))
+    };
+    words.list[at].gap == Gap::Hyphen && title(at) && at > 0 && title(at - 1)
+}
+
 /// Whether the word at `beside` goes with the name next to it at `at`: one blank between, written alike, and no word of any
-/// dictionary.
+/// dictionary; before an initial (`Line M.`) words of English too, but none of a clinic.
 fn is_other_half(words: &Words<'_>, at: usize, beside: usize) -> bool {
     let (Some(name), Some(word)) = (words.list.get(at), words.list.get(beside)) else {
         return false;
     };
     let gap = words.list.get(at.max(beside)).map(|word| word.gap);
+    if name.case == Case::Initial && beside < at {
+        return gap == Some(Gap::Blank)
+            && is_initial(words, at)
+            && word.case == Case::Title
+            && word.length > 2
+            && matches!(word.gap, Gap::Blank | Gap::Comma | Gap::Hyphen)
+            && !word.classes.is(LISTED.without(Classes::ENGLISH));
+    }
     gap == Some(Gap::Blank)
         && name.case == Case::Title
         && word.case == Case::Title

@@ -12,6 +12,7 @@ pub(crate) mod train;
 use features::{Context, SLOTS, features};
 
 use super::codes::{is_terminology, is_year};
+use super::context::has_unit;
 use super::lexicon::{Classes, Lexicon};
 use super::token::Case;
 use super::words::{Gap, Word, Words};
@@ -55,7 +56,8 @@ fn bar(context: &Context<'_, '_>, word: &Word) -> f32 {
         .classes
         .frequency(Classes::SURNAME)
         .max(word.classes.frequency(Classes::FORENAME));
-    let term = word.classes.is(Classes::CLINICAL) && names < 2 && !word.classes.is(Classes::CITY);
+    let terms = Classes::CLINICAL.or(Classes::EPONYM).or(Classes::SCORE);
+    let term = word.classes.is(terms) && names < 2 && !word.classes.is(Classes::CITY);
     let look = match word.case {
         Case::Lower if !context.is_small() => 2.0,
         // In a text without capitals a name looks like any word: those that dictionaries know need more.
@@ -67,6 +69,8 @@ fn bar(context: &Context<'_, '_>, word: &Word) -> f32 {
             (0..3, true) | (_, false) => 1.5,
             _ => 0.0,
         },
+        // The names of trials, scores and societies (`KEYNOTE`), in a text that has small letters.
+        Case::Upper if names == 0 && !context.is_shouted() => 1.5,
         // Countries and peoples identify nobody.
         Case::Title if word.classes.is(Classes::WIDE) => 1.0,
         _ => 0.0,
@@ -255,6 +259,9 @@ pub(super) fn is_term(lexicon: &Lexicon, words: &Words<'_>, at: usize) -> bool {
     if !titled && word.classes.is(Classes::SCORE) && is_graded(words, at) {
         return true;
     }
+    if !titled && word.classes.is(EPONYMS) && (is_sized(words, at) || is_enumerated(words, at)) {
+        return true;
+    }
     !titled
         && (at + 1..at + 4)
             .take_while(|&next| {
@@ -263,6 +270,75 @@ pub(super) fn is_term(lexicon: &Lexicon, words: &Words<'_>, at: usize) -> bool {
                 })
             })
             .any(|next| lexicon.is_term(word.hash, words.list[next].hash))
+}
+
+/// Names that clinical language has words of.
+const EPONYMS: Classes = Classes::EPONYM.or(Classes::SCORE);
+
+/// Whether a size follows (`Blake 19 Fr`).
+fn is_sized(words: &Words<'_>, at: usize) -> bool {
+    let (Some(next), Some(token)) = (words.list.get(at + 1), words.tokens.get(at + 1)) else {
+        return false;
+    };
+    if next.gap == Gap::Hyphen && next.case == Case::Title && next.classes.is(EPONYMS) {
+        return is_sized(words, at + 1);
+    }
+    next.case == Case::Digits && next.gap == Gap::Blank && has_unit(words.text, token.end)
+}
+
+/// Names in a row that are looked at on either side.
+const ROW: usize = 8;
+
+/// Whether a word stands in a row of eponyms of which one at least is no frequent name (`Wilson, Quincke and Duroziez signs`).
+fn is_enumerated(words: &Words<'_>, at: usize) -> bool {
+    let rare = |at: usize| {
+        let word = &words.list[at];
+        let names = word
+            .classes
+            .frequency(Classes::SURNAME)
+            .max(word.classes.frequency(Classes::FORENAME));
+        word.classes.is(EPONYMS) && names < 2
+    };
+    let joins = |at: usize| {
+        words
+            .list
+            .get(at)
+            .is_some_and(|word| matches!(word.gap, Gap::Comma | Gap::Slash | Gap::Hyphen | Gap::Blank))
+    };
+    let link = |at: usize| {
+        words
+            .tokens
+            .get(at)
+            .and_then(|token| words.text.get(token.range()))
+            .is_some_and(|word| matches!(word, "and" | "or" | "nor"))
+    };
+    let eponym = |at: usize| {
+        words
+            .list
+            .get(at)
+            .is_some_and(|word| word.case == Case::Title && word.classes.is(EPONYMS))
+    };
+    // Two names with a blank between are one, and no row.
+    let listed = |at: usize| words.list[at].gap != Gap::Blank;
+    let mut next = at + 1;
+    while next < at + ROW && joins(next) && (link(next) || eponym(next) && (listed(next) || link(next - 1))) {
+        if !link(next) && rare(next) {
+            return true;
+        }
+        next += 1;
+    }
+    let mut before = at;
+    while before > 0 && before + ROW > at && joins(before) {
+        let by_link = link(before - 1);
+        if !(by_link || eponym(before - 1) && (listed(before) || link(before))) {
+            break;
+        }
+        before -= 1;
+        if !by_link && rare(before) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Words between the name of a score and its value, or behind it.
