@@ -17,6 +17,9 @@ const STORED: usize = 5;
 /// Copies more with several runs: what each begins with, and their mean.
 const SEVERAL: usize = 2;
 
+/// Models in f32 that are compared in the end.
+const COMPARED: usize = 3;
+
 /// What a run needs at most, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
@@ -27,6 +30,8 @@ pub struct Memory {
     pub trained: usize,
     /// What one batch keeps for its gradient, and the gradients on their way.
     pub batch: usize,
+    /// After training: the finished model in f32 and rounded to int8 in two ways, to compare them.
+    pub comparison: usize,
 }
 
 impl Memory {
@@ -51,12 +56,18 @@ impl Memory {
             weights: values * (4 + 1) + 4 * (config.vocab_size + config.max_position_embeddings) * width,
             trained: trained * 4 * (LIVE + 2 * STORED + if options.runs > 1 { SEVERAL } else { 0 }),
             batch: tokens * kept * 4 * 3 / 2,
+            comparison: values * 4 * COMPARED,
         }
     }
 
-    /// All of it.
+    /// What is needed at one time: when the comparison begins, gradients and moments are gone.
     #[must_use]
     pub const fn total(&self) -> usize {
-        self.weights + self.trained + self.batch
+        let phase = if self.trained > self.comparison {
+            self.trained
+        } else {
+            self.comparison
+        };
+        self.weights + self.batch + phase
     }
 }

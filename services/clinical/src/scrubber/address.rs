@@ -18,18 +18,30 @@ use super::words::{Gap, WordSet, Words, hashes};
 use crate::PhiClass;
 
 /// Kinds of streets that stand before the name, in words that mean nothing else in a note.
-const BEFORE: &str = "alameda aleja alejas allee andador avenida bairro boulevard bulevar calle callejon calzada caminho \
+static BEFORE: WordSet = WordSet::new(|| {
+    hashes(
+        "alameda aleja alejas allee andador avenida bairro boulevard bulevar calle callejon calzada caminho \
     carrer carretera cerrada chemin circunvalacion contrada duong glorieta impasse incrocio khom kruispunt namesti ngo osiedle pasaje paseo \
     passeig pho phuong piazza piazzale placa plac praca praceta prolongacion quai retorno rodovia rotonda rua rue strada travessa ulica \
-    ulice viale vicolo viela";
+    ulice viale vicolo viela",
+    )
+});
 
 /// The same in words that mean other things too: only beside a number.
-const BEFORE_NUMBERED: &str = "al ave avenue av bd blvd borgo c camino cesta cite corso cours estrada eje favela hoofdstraat lago largo morro na nad \
-    os pl place plaza pod pot privada quadra route so square stretto thanh tp trecho tinh ul vale via vila xa";
+static BEFORE_NUMBERED: WordSet = WordSet::new(|| {
+    hashes(
+        "al ave avenue av bd blvd borgo c camino cesta cite corso cours estrada eje favela hoofdstraat lago largo morro na nad \
+    os pl place plaza pod pot privada quadra route so square stretto thanh tp trecho tinh ul vale via vila xa",
+    )
+});
 
 /// Kinds of streets behind the name, as words of their own.
-const BEHIND: &str = "cesta korut krt krut most namesti put put. setany sor steig straat strasse tee ter tie trg u ulica ulice ut utca utja vag vagen vei \
-    veien vej weg";
+static BEHIND: WordSet = WordSet::new(|| {
+    hashes(
+        "cesta korut krt krut most namesti put setany sor steig straat strasse tee ter tie trg u ulica ulice ut utca utja vag vagen vei \
+    veien vej weg",
+    )
+});
 
 /// Ends of names of streets that are written as one word (Dutch, German, Scandinavian, Finnish).
 const ENDINGS: [&str; 46] = [
@@ -40,7 +52,8 @@ const ENDINGS: [&str; 46] = [
 ];
 
 /// Kinds of streets in English beyond those of the rules of format (USPS Publication 28, appendix C1), singular.
-const KINDS: &str = "alley annex arcade bayou beach bend bluff bottom branch bridge brook burg bypass camp canyon cape causeway center centre chase \
+static KINDS: WordSet = WordSet::new(|| {
+    let singular = "alley annex arcade bayou beach bend bluff bottom branch bridge brook burg bypass camp canyon cape causeway center centre chase \
     circle cliff club common corner course court cove creek crescent crest crossing crossroad curve dale dam divide drive estate \
     expressway extension fall ferry field flat ford forest forge fork fort freeway garden gateway glen green grove harbor haven \
     height highway hill hollow inlet island isle junction key knoll lake land landing light loaf lock lodge loop mall manor meadow \
@@ -48,24 +61,40 @@ const KINDS: &str = "alley annex arcade bayou beach bend bluff bottom branch bri
     plaza point port prairie quay radial ramp ranch rapid rest ridge rise river road route row run shoal shore skyway spring spur square \
     station stravenue stream street summit terrace throughway trace track trafficway trail tunnel turnpike underpass union \
     valley viaduct view village ville vista walk wall way well";
+    let mut words = singular.to_owned();
+    for word in singular.split_ascii_whitespace() {
+        words.push(' ');
+        words.push_str(word);
+        words.push('s');
+    }
+    hashes(&words)
+});
 
 /// What stands before the number of a flat.
-const UNITS: &str = "apartamento apartment appartamento apt atic bldg building depto edif escalera flat floor interior level lot no piano piso \
-    porta room studio suite ste unit";
+static UNITS: WordSet = WordSet::new(|| {
+    hashes(
+        "apartamento apartment appartamento apt atic bldg building depto edif escalera flat floor interior level lot no piano piso \
+    porta room studio suite ste unit",
+    )
+});
 
 /// First words of the names of many towns.
-const CITY_STARTS: &str = "east el fort great lake las los mount new north port saint san santa south west";
+static CITY_STARTS: WordSet = WordSet::new(|| {
+    hashes("east el fort great lake las los mount new north port saint san santa south west")
+});
 
 /// Words before a town.
 const WHERE: &str = "at city from in near of to";
 
 /// Small words within the names of streets and cities.
-const SMALL: &str = "a am an aan bei d da de del della den der des di do dos du e el i im in la las le les los na nad ob of op pod sob sur te u v";
+static SMALL: WordSet = WordSet::new(|| {
+    hashes(
+        "a am an aan bei d da de del della den der des di do dos du e el i im in la las le les los na nad ob of op pod sob sur te u v",
+    )
+});
 
 /// Most words that are added on one side of a find.
 const REACH: usize = 16;
-
-static STREET: WordSet = WordSet::new(|| hashes(BEFORE));
 
 /// The rules for whole addresses.
 pub(crate) struct Addresses {
@@ -89,7 +118,7 @@ impl Addresses {
             let word = &words.list[at];
             let found = if word.case == Case::Title && is_compound(words, at) {
                 house(words, at).map(|last| at..last + 1)
-            } else if STREET.has(word) {
+            } else if BEFORE.has(word) {
                 led(words, at)
             } else {
                 None
@@ -190,6 +219,11 @@ fn is_compound(words: &Words<'_>, at: usize) -> bool {
         return false;
     }
     let folded = fold(written(words, at));
+    has_ending(&folded)
+}
+
+/// Whether a folded word ends like a street's name, with three letters or more before that.
+fn has_ending(folded: &str) -> bool {
     ENDINGS
         .iter()
         .any(|ending| folded.len() >= ending.len() + 3 && folded.ends_with(ending))
@@ -206,7 +240,7 @@ fn led(words: &Words<'_>, at: usize) -> Option<std::ops::Range<usize>> {
         }
         match word.case {
             Case::Title | Case::Upper => named = true,
-            Case::Lower if listed(SMALL, written(words, end)) => {}
+            Case::Lower if SMALL.has(word) => {}
             _ => break,
         }
         end += 1;
@@ -306,15 +340,13 @@ impl Part<'_, '_> {
             if !matches!(word.case, Case::Title | Case::Lower) {
                 return false;
             }
-            let folded = self.folded(at);
-            listed(BEFORE, &folded)
-                || at + 1 < self.end && listed(BEFORE_NUMBERED, &folded)
-                || at > self.first && (listed(BEHIND, &folded) || is_kind(&folded))
+            BEFORE.has(word)
+                || at + 1 < self.end && BEFORE_NUMBERED.has(word)
+                || at > self.first && (BEHIND.has(word) || KINDS.has(word))
                 || word.case == Case::Title
+                    && word.length > 5
                     && !word.classes.is(Classes::ENGLISH)
-                    && ENDINGS
-                        .iter()
-                        .any(|ending| folded.len() >= ending.len() + 3 && folded.ends_with(ending))
+                    && has_ending(&self.folded(at))
         })
     }
 
@@ -376,11 +408,11 @@ impl Part<'_, '_> {
         if !matches!(gap, Gap::Blank | Gap::Stop) {
             return;
         }
-        let folded = self.folded(before);
+        let word = &self.words.list[before];
         // `Port Marchbanks`, where only the second word was found.
         if gap == Gap::Blank
             && self.case(before) == Some(Case::Title)
-            && listed(CITY_STARTS, &folded)
+            && CITY_STARTS.has(word)
             && self.case(self.first) == Some(Case::Title)
             && (!self.name || listed(WHERE, &word_before(text, self.words.tokens[before].start)))
         {
@@ -395,7 +427,7 @@ impl Part<'_, '_> {
             && before
                 .checked_sub(1)
                 .is_some_and(|number| self.is_free(number) && self.is_digits(number))
-            && is_kind(&self.folded(self.first))
+            && KINDS.has(&self.words.list[self.first])
         {
             self.first = before - 1;
             return;
@@ -407,9 +439,8 @@ impl Part<'_, '_> {
                 })
                 || house(self.words, self.end - 1).is_some()
         };
-        let small =
-            |at: usize| matches!(self.case(at), Some(Case::Lower)) && listed(SMALL, written(self.words, at));
-        if gap == Gap::Blank && listed(BEFORE, &folded) || listed(BEFORE_NUMBERED, &folded) && numbered() {
+        let small = |at: usize| self.case(at) == Some(Case::Lower) && SMALL.has(&self.words.list[at]);
+        if gap == Gap::Blank && BEFORE.has(word) || BEFORE_NUMBERED.has(word) && numbered() {
             self.first = before;
             return;
         }
@@ -420,8 +451,8 @@ impl Part<'_, '_> {
             {
                 at -= 1;
             }
-            let folded = self.folded(at);
-            if listed(BEFORE, &folded) || listed(BEFORE_NUMBERED, &folded) && self.is_numbered() {
+            let word = &self.words.list[at];
+            if BEFORE.has(word) || BEFORE_NUMBERED.has(word) && self.is_numbered() {
                 self.first = at;
             }
         }
@@ -433,7 +464,7 @@ impl Part<'_, '_> {
         (self.is_digits(number)
             && matches!(self.gap(number), Gap::Blank | Gap::Stop)
             && self.is_capital(word)
-            && listed(UNITS, &self.folded(word)))
+            && UNITS.has(&self.words.list[word]))
         .then_some(word)
     }
 
@@ -459,7 +490,7 @@ impl Part<'_, '_> {
         // `Marchbanks utca 12`.
         if gap == Gap::Blank
             && self.case(next) == Some(Case::Lower)
-            && listed(BEHIND, &self.folded(next))
+            && BEHIND.has(&self.words.list[next])
             && house(self.words, next).is_some()
         {
             self.end += 1 + usize::from(self.is_free(next + 1));
@@ -494,10 +525,10 @@ impl Part<'_, '_> {
             && self.case(next) == Some(Case::Title)
             && (self.is_digits(self.first)
                 || self.is_after_number()
-                || numbered && listed(UNITS, &self.folded(self.first)))
+                || numbered && UNITS.has(&self.words.list[self.first]))
             && !self.is_digits(last)
             && self.end - self.first < 5
-            && is_kind(&self.folded(next))
+            && KINDS.has(&self.words.list[next])
             && matches!(
                 self.gap(next + 1),
                 Gap::Start | Gap::Line | Gap::Comma | Gap::Stop | Gap::Bracket
@@ -527,7 +558,7 @@ impl Part<'_, '_> {
             Gap::Blank => self.is_digits(before) && self.words.list[before].length < 6,
             Gap::Line => number
                 .checked_sub(1)
-                .is_some_and(|unit| self.is_digits(number) && listed(UNITS, &self.folded(unit))),
+                .is_some_and(|unit| self.is_digits(number) && UNITS.has(&self.words.list[unit])),
             _ => false,
         }
     }
@@ -539,7 +570,7 @@ impl Part<'_, '_> {
             && self.is_free(end)
             && matches!(self.gap(end), Gap::Blank | Gap::Hyphen)
             && self.case(end) == Some(Case::Lower)
-            && listed(SMALL, written(self.words, end))
+            && SMALL.has(&self.words.list[end])
         {
             end += 1;
         }
@@ -569,11 +600,7 @@ impl Part<'_, '_> {
         let input = Input::new(text)
             .range(token.start..text.len().min(token.start + 16))
             .anchored(Anchored::Yes);
-        // A match may not end within a character: all of its characters are ASCII.
-        let found = text
-            .is_char_boundary(input.end())
-            .then(|| postal.find(input))
-            .flatten()?;
+        let found = postal.find(input)?;
         if has_unit(text, found.end()) || is_date_or_decimal(text, found.end()) {
             return None;
         }
@@ -616,7 +643,7 @@ impl Part<'_, '_> {
                 {
                     named = Some(end + 1);
                 }
-                Case::Lower if named.is_some() && listed(SMALL, written(self.words, end)) => {}
+                Case::Lower if named.is_some() && SMALL.has(&self.words.list[end]) => {}
                 _ => break,
             }
             end += 1;
@@ -648,11 +675,6 @@ impl Part<'_, '_> {
             Gap::Start | Gap::Line | Gap::Stop | Gap::Comma | Gap::Bracket | Gap::Colon
         )
     }
-}
-
-/// Whether a folded word is a kind of street, in the plural too.
-fn is_kind(folded: &str) -> bool {
-    listed(KINDS, folded) || folded.strip_suffix('s').is_some_and(|one| listed(KINDS, one))
 }
 
 /// Whether what goes on at `at` makes the digits before it part of a date, a telephone number or a decimal.

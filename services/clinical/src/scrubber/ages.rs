@@ -22,6 +22,8 @@ enum Rule {
     Sure,
     /// A label before it does.
     Labelled,
+    /// Somebody stands before it, and nothing that makes it a measurement behind it.
+    Alone,
     /// Years, which may be a span of time.
     Years,
     /// A letter for the sex, which may be a unit.
@@ -75,6 +77,13 @@ impl Ages {
                 Rule::Labelled,
                 format!(
                     "(?i)(?-u:\\b)(?:died|dead|death|deceased|dementia|alive|living|lived|survived|passed(?:[ ]away)?|mother|father|aunt|uncle|grand(?:mother|father|ma|pa))[ ](?:at|to|until|till)[ ](?:age[ ])?(?:{NUMBER}(?-u:\\b))"
+                ),
+            ),
+            // `Mother 92, well`, `he's 90.`
+            (
+                Rule::Alone,
+                format!(
+                    "(?i)(?-u:\\b)(?:mother|father|mom|mum|dad|wife|husband|sister|brother|aunt|uncle|grand(?:mother|father|mama?|papa|ma|pa)|s?he(?:['’]s|[ ]is|[ ]was)|shes|hes)(?:[ ]|,[ ]|[ ]\\()(?:{NUMBER}(?-u:\\b))"
                 ),
             ),
             (Rule::Years, format!("(?i)(?-u:\\b){NUMBER}[ -]{YEARS}(?-u:\\b)")),
@@ -149,6 +158,9 @@ fn age(text: &str, rule: Rule, range: &Range<usize>, captures: &Captures) -> Opt
     let fits = match rule {
         Rule::Sure => true,
         Rule::Labelled => !matches!(behind, Some('%' | '/' | '-')),
+        Rule::Alone => {
+            matches!(behind, None | Some(',' | ';' | ')' | '!' | '?' | '\n')) || behind == Some('.')
+        }
         // A span of years is no age unless somebody has it.
         Rule::Years => {
             let (before, next) = (word_before(text, range.start), word_after(text, range.end));
@@ -208,6 +220,8 @@ mod tests {
             ("turned 95", "95"),
             ("grandmother alive at 96 in good health", "96"),
             ("her father lived to 97", "97"),
+            ("Mother 92, well.", "92"),
+            ("He's 90.", "90"),
             ("her 90th birthday", "90th"),
             ("90 years old", "90"),
             ("a 95 male", "95"),

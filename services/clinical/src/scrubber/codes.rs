@@ -53,7 +53,7 @@ impl Codes {
             ),
             (
                 label(PhiClass::Ssn, 4, 4),
-                "ssn[ ,]{0,2}last[ -]?(?:4|four)(?:[ ]digits)?|last[ ](?:4|four)(?:[ ]digits)?[ ]of[ ](?:the[ ]|her[ ]|his[ ])?(?:ssn|social)|ssn|social security|ss#|soc[ ]sec|sin|national insurance|itin|tin",
+                "ssn[ ]ending(?:[ ]in)?|va[ ](?:pt|patient|vet)?[ ,]{0,2}last[ ](?:4|four)|ssn[ ,]{0,2}last[ -]?(?:4|four)(?:[ ]digits)?|last[ ](?:4|four)(?:[ ]digits)?[ ]of[ ](?:the[ ]|her[ ]|his[ ])?(?:ssn|social)|ssn|social security|ss#|soc[ ]sec|sin|national insurance|itin|tin",
             ),
             // `License NY 288104`, `PSY 20418`: the state or the board before the number.
             (
@@ -68,6 +68,7 @@ impl Codes {
                 label(PhiClass::Device, 4, 3),
                 "vin|serial|s/n|sn|udi|device|imei|license[ ]plate|plate|vehicle|(?:car|vehicle)[ ]reg(?:istration)?|registration|implant[ ](?:id|number|no)|lot|pacemaker[ ](?:id|serial)",
             ),
+            (label(PhiClass::Other, 3, 3), "badge|permit"),
             (
                 label(PhiClass::Other, 4, 3),
                 "accession|acc|accn|specimen|(?:job|document|dictation|transcription)[ ]?(?:#|:|number|no|id)|encounter|visit[ ](?:number|no|id|#)|visit[ ]?#|fin|csn|har|case[ ](?:number|no|id|#)|case[ ]?#|order[ ](?:number|no|id|#)|order[ ]?#|requisition|req|ticket|reference|ref|confirmation|badge|employee|user(?:name)?|login|ids?|identifiers?|uid|uuid|guid|study[ ](?:id|uid|number)|instance[ ]uid|site[ ]id|barcode|tracking|ein|(?:fingerprint|voice[ ]?print|faceprint|face[ ]scan|retina(?:l[ ]scan)?|iris[ ]scan|palm[ ]?print|biometrics?)(?:[ ](?:template|scan|hash|record|file|profile|sample|token))?",
@@ -82,9 +83,8 @@ impl Codes {
         );
         let labels = labels
             .into_iter()
-            .map(|(label, words)| (label, format!("(?i)(?-u:\\b)(?:{words})(?:'s)?{LINK}{VALUE}")))
-            .chain([plates])
-            .collect();
+            .map(|(label, words)| (label, format!("(?i)(?-u:\\b)(?:{words})(?:'s)?{LINK}{VALUE}")));
+        let labels = std::iter::once(plates).chain(labels).collect();
         let forms = vec![
             // What is left of one where all but its last digits are hidden.
             (Form::SocialSecurity, "(?:\\*{3}|(?-u:\\b)[Xx]{3})-(?:\\*{2}|[Xx]{2})-[0-9]{4}(?-u:\\b)".to_owned()),

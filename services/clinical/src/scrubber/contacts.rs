@@ -65,7 +65,7 @@ impl Contacts {
             (Rule::Ip4, "(?-u:\\b)(?:[0-9]{1,3}\\.){3}[0-9]{1,3}(?-u:\\b)(?:(?::[0-9]{2,5}|/[0-9]{1,2})(?-u:\\b))?".into()),
             (
                 Rule::LabelledPhone,
-                "(?i)(?-u:\\b)(?:tele)?(?:phone|tel|fax|cell|mobile|pager|beeper|facsimile|callback|contact number|extension|ext)(?:[ ]?(?:no|number|num|#))?\\.?(?:[ ]?(?:is|at|:|#|=|\\|)){0,2}[ \\t]{0,3}\\n?[ \\t]{0,3}(?P<v>\\+?[0-9(][0-9() .+-]{2,20}[0-9])(?-u:\\b)(?P<x>[ ]?(?:x|ext\\.?|extension|#)[ ]?[0-9]{1,6}(?-u:\\b))?"
+                "(?i)(?-u:\\b)(?:tele)?(?:phone|tel|fax|cell|mobile|pager|pgr|pg|bleep|beeper|facsimile|callback|contact number|extension|ext)(?:[ ]?(?:no|number|num|#))?\\.?(?:[ ]?(?:is|at|:|#|=|\\|)){0,2}[ \\t]{0,3}\\n?[ \\t]{0,3}(?P<v>\\+?[0-9(][0-9() .+-]{2,20}[0-9])(?-u:\\b)(?P<x>[ ]?(?:x|ext\\.?|extension|#)[ ]?[0-9]{1,6}(?-u:\\b))?"
                     .into(),
             ),
             (

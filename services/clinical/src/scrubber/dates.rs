@@ -74,7 +74,7 @@ impl Dates {
                 ),
             );
         }
-        for separator in ["-", "[ ]?/[ ]?", "\\."] {
+        for separator in ["-", "[ ]?/[ ]?", "\\.", "[ ]-[ ]", "[ ]\\.[ ]"] {
             let year = YEAR.to_owned() + "|[0-9]{2}";
             add(
                 Layout::Numeric,

@@ -21,8 +21,12 @@ const KINDS: &str = "center centre institute hospital clinic";
 /// Words before a country that a name of a person does not follow.
 const LEADERS: &str = "in to from through across visiting visited";
 
+/// Parts of a facility, which alone name none either.
+const PARTS: &str = "floor room suite unit units ward wing";
+
 fn is_kind(name: &str) -> bool {
-    name.len() < 10 && listed(KINDS, &name.to_ascii_lowercase())
+    let folded = || name.to_ascii_lowercase();
+    name.len() < 10 && (listed(KINDS, &folded()) || listed(PARTS, &folded()))
 }
 
 /// Capitalised words before a kind that are no part of the facility's name.

@@ -14,9 +14,9 @@ pub(crate) fn is_behind_date(text: &str, start: usize) -> bool {
 }
 
 /// Words before `m/d` that make it a score, a level, a count.
-const NOT_BEFORE: &str = "acuity about anti apgar apgars approximately bp bright class cn course cycle cycles day dose doses dtr dtrs e \
-    edema ef eye gcs glasgow grade grades image images intensity level levels lesion line m mmse mmt moca motor \
-    murmur number o od os ou pain part ph phase phq point power pulse pulses rated ratio reflex reflexes score \
+const NOT_BEFORE: &str = "acuity about anti apgar apgars approximately auto bipap bp bright class cn course cycle cycles day dose doses dtr dtrs e \
+    edema ef eye gcs glasgow grade grades image images intensity ipap ishihara level levels lesion line m mean mic mmse mmt moca motor \
+    murmur number o od os ou pain part ph phase phq point power pulse pulses rated ratio reflex reflexes sclerosis score \
     scored scores scoring segment series severity slice stage step strength t titer type types vision visual";
 
 /// Words behind `m/d` that make it a fraction or a score.

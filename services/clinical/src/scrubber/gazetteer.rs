@@ -58,7 +58,10 @@ impl Gazetteer {
                 .get(found.pattern().as_usize())
                 .copied()
                 .unwrap_or(true);
-            if alone && (led || !doubtful) && !is_thing(lexicon, text, range.end) {
+            if alone
+                && (led || !doubtful && !is_graded(text, range.end))
+                && !is_thing(lexicon, text, range.end)
+            {
                 // `Chicago clinic` is a name in all but its capitals.
                 let kind = [" clinic", " hospital", " medical center", " med center"];
                 let named = kind
@@ -75,6 +78,31 @@ impl Gazetteer {
     }
 }
 
+/// Whether a grade, a score or a result stands behind the place, where nothing says that somebody was there: `Tokyo III`, `Vienna 1.0`,
+/// `Ottawa knee negative` are classifications and rules.
+fn is_graded(text: &str, end: usize) -> bool {
+    let rest = text.get(end..).unwrap_or("");
+    let Some(rest) = rest.strip_prefix(' ') else {
+        return false;
+    };
+    let near: String = rest.chars().take(24).collect();
+    let mut words = near.split([' ', ',', ';', '\n']);
+    let first = words.next().unwrap_or("").trim_end_matches(['.', ':', ')']);
+    let roman = !first.is_empty()
+        && first.len() < 5
+        && first
+            .bytes()
+            .all(|b| matches!(b, b'I' | b'V' | b'X' | b'a' | b'b' | b'c' | b'A' | b'B' | b'C'));
+    let number = first.starts_with(|c: char| c.is_ascii_digit()) && first.len() < 4;
+    let result = |word: &str| {
+        matches!(
+            word.trim_end_matches(['.', ':', ')']),
+            "neg" | "pos" | "negative" | "positive" | "rule" | "strain" | "boil" | "scar"
+        )
+    };
+    roman || number || result(first) || words.next().is_some_and(result)
+}
+
 /// Whether the place names a thing: `Boston criteria`, `Geneva score`, `Milwaukee brace`.
 fn is_thing(lexicon: &Lexicon, text: &str, end: usize) -> bool {
     let rest = text.get(end..).unwrap_or("");
@@ -86,7 +114,7 @@ fn is_thing(lexicon: &Lexicon, text: &str, end: usize) -> bool {
         let word = fold(&near[token.range()]);
         lexicon.classes(&word).is(Classes::EPONYM_NOUN)
             || listed(
-                "brace staging protocol consensus virus heart scoring guidelines",
+                "bowel brace consensus definition guidelines heart mild moderate naming protocol revised score scoring severe staging system v virus",
                 &word,
             )
     })
@@ -126,6 +154,8 @@ mod tests {
             "Geneva score",
             "Mobile mass",
             "revised Geneva score",
+            "Tokyo III, Vienna 1.0",
+            "Ottawa knee neg",
         ] {
             assert!(places(text).is_empty(), "{text}: {:?}", places(text));
         }

@@ -74,10 +74,14 @@ fn is_doubtful(words: &Words<'_>, hit: &Hit) -> bool {
 
 /// Whether a word of two letters or more is in it, or a number as long as a postal code.
 fn is_worded(words: &Words<'_>, hit: &Hit) -> bool {
-    tokens(words, &hit.range).any(|at| {
+    let own = tokens(words, &hit.range);
+    let is_numbered = own.clone().any(|at| words.list[at].case == Case::Digits);
+    own.into_iter().any(|at| {
         let word = &words.list[at];
         if word.case != Case::Digits {
-            return word.length > 1;
+            // `20/25 OS`, `BG 178`: capitals beside a number are what was measured.
+            let measured = word.case == Case::Upper && word.length < 4 && is_numbered;
+            return word.length > 1 && !measured;
         }
         // `WBC 12500` is a count.
         let counted = at.checked_sub(1).is_some_and(|before| {

@@ -365,12 +365,29 @@ impl<'s> Names<'s> {
             && token.end - token.start > 1
             // `24 Fr, Jackson-Pratt` are sizes.
             && (at == 0 || self.case(at - 1) != Some(Case::Digits))
-            && (!self.is(at, Classes::COMMON) || self.is(at, Classes::SURNAME_WORD));
+            && (!self.is(at, Classes::COMMON) || self.is(at, Classes::SURNAME_WORD))
+            && !self.is_row(at);
         if !inverted {
             return None;
         }
         let initial = self.case(at + 2) == Some(Case::Initial) && self.gap_after(at + 1) == " ";
         Some(token.start..self.tokens.get(at + 1 + usize::from(initial))?.end)
+    }
+
+    /// Whether a word and the next are in a row of more than two (`Gesell, Peabody, Alberta, Halstead`), which is no family name with a
+    /// given name behind it.
+    fn is_row(&self, at: usize) -> bool {
+        let listed = |at: usize| {
+            matches!(self.gap_after(at), ", " | ",")
+                && self.case(at) == self.case(at + 1)
+                && !self.is(at + 1, Classes::CREDENTIAL)
+        };
+        let written = |at: usize| matches!(self.case(at), Some(Case::Title));
+        written(at)
+            && (at
+                .checked_sub(1)
+                .is_some_and(|before| written(before) && listed(before))
+                || listed(at + 1) && written(at + 2))
     }
 
     /// Whatever was a name once is one everywhere in the text: the longer words of `found` are sought again.

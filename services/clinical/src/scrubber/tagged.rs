@@ -77,7 +77,13 @@ pub(super) fn find(tagger: &Tagger, lexicon: &Lexicon, words: &Words<'_>, hits: 
         while own(at + 1) == Some(tag) && joins(words, at + 1, tag) && !is_organism(words, at + 1) {
             at += 1;
         }
-        if first == at && (tag == Tag::Name && is_plain(words, at) || is_abbreviation(words, at)) {
+        let degree = |at: usize| {
+            let word = &words.list[at];
+            word.case == Case::Upper && word.classes.is(Classes::CREDENTIAL)
+        };
+        if first == at
+            && (tag == Tag::Name && (is_plain(words, at) || degree(at)) || is_abbreviation(words, at))
+        {
             at += 1;
             continue;
         }

@@ -285,6 +285,31 @@ impl<'l> Writer<'l> {
                 let eponym = eponym(self.lists, draws);
                 return self.push(&eponym);
             }
+            "bare" => {
+                let name = capital(draws.one(&self.lists.bare));
+                return self.push(&name);
+            }
+            "grade" => {
+                let grade = draws.one(&[
+                    "I", "II", "III", "IV", "A", "B", "C", "1", "2", "3", "4", "IIa", "3B", "Ib",
+                ]);
+                return self.push(grade);
+            }
+            "TRIAL" => {
+                // The names of trials are words in capitals, whole or cut.
+                let word = self.lists.english.one(draws).to_uppercase();
+                let name = match draws.below(4) {
+                    0 => format!("{word}-{}", 1 + draws.below(900)),
+                    1 => format!("{word}-{}", letter(draws)),
+                    2 => word.chars().step_by(2).collect(),
+                    _ => word,
+                };
+                return self.push(&name);
+            }
+            "time" => {
+                let time = format!("{:02}{:02}", draws.below(24), draws.below(60));
+                return self.push(&time);
+            }
             "english" => {
                 let word = self.lists.english.one(draws);
                 return self.push(word);

@@ -23,6 +23,11 @@ impl Graded {
         Self(grades)
     }
 
+    /// Whether a word is frequent or in between.
+    fn is_frequent(&self, word: &str) -> bool {
+        self.0[1..].iter().any(|words| words.contains(&word))
+    }
+
     /// A word: half of the time a frequent one, one in seven rare.
     pub(in crate::leak) fn one(&self, draws: &mut Draws) -> &'static str {
         let grade = [2, 2, 2, 2, 1, 1, 0][draws.below(7)];
@@ -40,6 +45,8 @@ pub(in crate::leak) struct Lists {
     pub shorthand: Vec<&'static str>,
     /// Names in terms, and the nouns behind each.
     pub eponyms: Vec<(&'static str, Vec<&'static str>)>,
+    /// Eponyms that are no frequent names of persons.
+    pub bare: Vec<&'static str>,
 }
 
 impl Lists {
@@ -49,9 +56,15 @@ impl Lists {
             .filter_map(|line| line.split_once(": "))
             .map(|(name, nouns)| (name, nouns.split(' ').collect()))
             .collect();
+        let surnames = Graded::new(include_str!("../../lexicon/surnames.txt"));
+        let forenames = Graded::new(include_str!("../../lexicon/forenames.txt"));
+        let bare = words(include_str!("../../lexicon/eponyms.txt"))
+            .filter(|word| !surnames.is_frequent(word) && !forenames.is_frequent(word))
+            .collect();
         Self {
-            surnames: Graded::new(include_str!("../../lexicon/surnames.txt")),
-            forenames: Graded::new(include_str!("../../lexicon/forenames.txt")),
+            surnames,
+            forenames,
+            bare,
             cities: Graded::new(include_str!("../../lexicon/cities.txt")),
             drugs: words(include_str!("../../lexicon/drugs.txt")).collect(),
             english: Graded::new(include_str!("../../lexicon/english.txt")),

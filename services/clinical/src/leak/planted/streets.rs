@@ -58,6 +58,10 @@ pub(super) fn country(draws: &mut Draws) -> &'static str {
     draws.one(&COUNTRIES)
 }
 
+fn letter(draws: &mut Draws) -> char {
+    char::from(b"ABCEGHJKLMNPRSTVXY"[draws.below(18)])
+}
+
 /// The name of a street without its number.
 pub(super) fn street_name(lists: &Lists, draws: &mut Draws) -> String {
     let word = if draws.chance(60) {
@@ -66,7 +70,8 @@ pub(super) fn street_name(lists: &Lists, draws: &mut Draws) -> String {
         lists.cities.one(draws)
     };
     let name = capital(word);
-    match draws.below(40) {
+    let given = |draws: &mut Draws| capital(lists.forenames.one(draws));
+    match draws.below(72) {
         0 => format!("{name}strasse"),
         1 => format!("{name}weg"),
         2 => format!("ul. {name}"),
@@ -86,6 +91,51 @@ pub(super) fn street_name(lists: &Lists, draws: &mut Draws) -> String {
         16 => format!("Boulevard {} {name}", capital(lists.forenames.one(draws))),
         17 => format!("Rúa do {name}"),
         18 => name,
+        19 => format!(
+            "{}-{name}-{}",
+            given(draws),
+            draws.one(&["Platz", "Allee", "Weg", "Ring", "Straße"])
+        ),
+        20 => format!(
+            "{name}{}",
+            draws.one(&[
+                "laan", "singel", "dreef", "gracht", "plein", "gasse", "gränd", "vägen", "platz", "stigen"
+            ])
+        ),
+        21 => format!(
+            "{} {name}",
+            draws.one(&[
+                "Piazza", "Viale", "Corso", "Vicolo", "Contrada", "Largo", "Strada", "Borgo"
+            ])
+        ),
+        22 => format!(
+            "{} {} {name}",
+            draws.one(&["Avenida", "Calle", "Paseo", "Plaza", "Camino", "C.", "Av."]),
+            given(draws)
+        ),
+        23 => format!(
+            "{} de {name}",
+            draws.one(&["Rua", "Travessa", "Praça", "Vale", "Alameda", "Largo"])
+        ),
+        24 => format!(
+            "{} {name}",
+            draws.one(&["ul.", "pl.", "al.", "plac", "aleja", "os."])
+        ),
+        25 => format!(
+            "{} {name}",
+            draws.one(&["chemin", "boulevard", "avenue", "impasse", "place", "rue de"])
+        ),
+        26 => format!(
+            "{name} {}",
+            draws.one(&["utca", "tér", "ulica", "cesta", "put", "tie", "polku"])
+        ),
+        27 => format!(
+            "{name} {}",
+            draws.one(&[
+                "Villas", "Locks", "Mill", "Island", "Ramp", "Pass", "Crest", "Radial", "Forges", "Points",
+                "Walks"
+            ])
+        ),
         _ => format!("{name} {}", draws.one(&TYPES)),
     }
 }
@@ -95,6 +145,11 @@ pub(super) fn street(lists: &Lists, draws: &mut Draws) -> String {
     let most = if draws.chance(70) { 400 } else { 9999 };
     let number = 1 + draws.below(most);
     let name = street_name(lists, draws);
+    let number = match draws.below(16) {
+        0 => format!("{number}{}", draws.one(&["a", "b", "c", "A", "B"])),
+        1 => format!("{number}/{}", 1 + draws.below(90)),
+        _ => number.to_string(),
+    };
     let english = TYPES.iter().any(|kind| name.ends_with(kind));
     let behind = if english {
         draws.chance(10)
@@ -106,6 +161,13 @@ pub(super) fn street(lists: &Lists, draws: &mut Draws) -> String {
     } else {
         format!("{number} {name}")
     };
+    if draws.chance(4) {
+        line = format!(
+            "{} {}\n{line}",
+            draws.one(&["Flat", "Studio", "Level", "Unit", "Apt."]),
+            1 + draws.below(99)
+        );
+    }
     if draws.chance(15) {
         line = format!("{} {line}", draws.below(99_999));
     }
@@ -149,8 +211,40 @@ pub(super) fn address(lists: &Lists, draws: &mut Draws) -> String {
     } else {
         " "
     };
-    let zip = format!("{:05}", draws.below(99_999));
-    match draws.below(6) {
+    let zip = match draws.below(10) {
+        0 => format!("{:02}-{:03}", draws.below(99), draws.below(999)),
+        1 => format!(
+            "{}{}{} {}{}{}",
+            letter(draws),
+            draws.below(9),
+            letter(draws),
+            draws.below(9),
+            letter(draws),
+            draws.below(9)
+        ),
+        2 => format!(
+            "{}{} {}{}{}",
+            letter(draws),
+            1 + draws.below(29),
+            draws.below(9),
+            letter(draws),
+            letter(draws)
+        ),
+        3 => format!(
+            "{:04}{}{}",
+            1000 + draws.below(8999),
+            letter(draws),
+            letter(draws)
+        ),
+        4 => format!("{:04}", 1000 + draws.below(8999)),
+        _ => format!("{:05}", draws.below(99_999)),
+    };
+    match draws.below(7) {
+        6 => format!(
+            "{street}{between}{zip}, {city} ({}{})",
+            letter(draws),
+            letter(draws)
+        ),
         0 => format!("{street}{between}{city}"),
         4 => format!("{street}{between}{zip} {city}"),
         5 => format!("{street}{between}{city}{between}{}", country(draws)),

@@ -6,7 +6,7 @@ use super::super::words::{Gap, Word, Words};
 use super::Tag;
 
 /// Slots of the weights, as a power of two.
-pub(super) const BITS: u32 = 18;
+pub(super) const BITS: u32 = 19;
 /// Slots of the weights.
 pub(super) const SLOTS: usize = 1 << BITS;
 

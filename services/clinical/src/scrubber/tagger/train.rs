@@ -40,7 +40,7 @@ impl Default for Schedule {
             epochs: 12,
             step: 0.15,
             decay: 1e-6,
-            threshold: -1.3,
+            threshold: -2.0,
             hidden: 30,
             seed: 1,
         }

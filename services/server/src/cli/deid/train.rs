@@ -24,7 +24,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "K", conflicts_with = "out", value_parser = clap::value_parser!(u32).range(2..=20))]
     folds: Option<u32>,
     /// Planted notes to train on besides
-    #[arg(long, default_value_t = 30_000)]
+    #[arg(long, default_value_t = 60_000)]
     planted: u32,
     /// How often each row of the files counts
     #[arg(long, default_value_t = 6)]

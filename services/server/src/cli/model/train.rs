@@ -93,12 +93,13 @@ pub(super) fn run(args: &TrainArgs) -> Result<(), ModelCliError> {
     writeln!(
         out,
         "trains {values} of {all} values ({:.2} %); needs about {} MB of memory: {} for the base, {} for what is trained, {} for a \
-         batch",
+         batch; then {} to compare it with int8",
         100.0 * ratio(values, all),
         memory.total() >> 20,
         memory.weights >> 20,
         memory.trained >> 20,
-        memory.batch >> 20
+        memory.batch >> 20,
+        memory.comparison >> 20
     )?;
 
     let mut progress: Option<ProgressBar> = None;
