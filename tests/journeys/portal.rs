@@ -154,12 +154,22 @@ impl Window {
         );
     }
 
-    fn text(&self) -> String {
-        let body = self.find("body");
-        self.command("GET", &format!("/element/{body}/text"), &json!({}))
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
+    /// What the page says once it says `wanted`, whatever its capitals: a click may return before the next page is there,
+    /// and the body of the last one is gone when it comes.
+    fn says(&self, wanted: &[&str]) -> String {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let body = self.find("body");
+            let path = format!("/session/{}/element/{body}/text", self.session);
+            let read = self.call("GET", &path, &json!({}));
+            let text = read.as_ref().ok().and_then(Value::as_str).unwrap_or_default();
+            let small = text.to_lowercase();
+            if wanted.iter().all(|words| small.contains(&words.to_lowercase())) {
+                return text.to_owned();
+            }
+            assert!(Instant::now() < deadline, "no {wanted:?} in {read:?}");
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Width that the page needs, in CSS pixels, and width that it has.
@@ -211,19 +221,18 @@ fn a_physician_signs_in_a_browser() {
     window.fill("input[name=username]", "physician");
     window.fill("input[name=password]", PASSWORD);
     window.click("main form button");
-    assert!(window.text().contains("Review queue"), "{}", window.text());
+    window.says(&["Review queue"]);
     window.picture("queue-desktop");
     window.click(&format!("a[href='/cases/{report}']"));
-    let text = window.text();
-    assert!(text.contains("Quillon50") && text.contains("not proof"), "{text}");
+    let text = window.says(&["not proof"]);
+    assert!(text.contains("Quillon50"), "{text}");
     window.picture("case-desktop");
     window.click("form[action$='/claim'] button");
     window.click("input[name=decision][value=agree]");
     window.fill("form[action$='/sign'] input[name=password]", PASSWORD);
     window.picture("sign-desktop");
     window.click("form[action$='/sign'] button");
-    let text = window.text();
-    assert!(text.to_lowercase().contains("signed"), "{text}");
+    window.says(&["signed"]);
     window.picture("signed-desktop");
     app.wait_for(&report, "completed");
     window.visit(&format!("{base}/model"));

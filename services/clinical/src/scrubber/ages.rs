@@ -236,6 +236,25 @@ mod tests {
     }
 
     #[test]
+    fn ages_behind_names_are_found() {
+        let text = "Thora (94), Thoralf, 92. Thora 93 kg, Thoralf, 98.6 F";
+        let mut hits: Vec<Hit> = text
+            .match_indices("Thora")
+            .map(|(at, _)| {
+                let end = at + text[at..].find([' ', ',']).expect("goes on");
+                Hit::found(at..end, PhiClass::Name, Kind::Name)
+            })
+            .collect();
+        behind_names(text, &mut hits);
+        let found: Vec<&str> = hits
+            .iter()
+            .filter(|hit| hit.class == PhiClass::Age)
+            .map(|hit| &text[hit.range.clone()])
+            .collect();
+        assert_eq!(found, ["94", "92"]);
+    }
+
+    #[test]
     fn other_numbers_and_younger_ages_are_left() {
         for text in [
             "an 89-year-old man",

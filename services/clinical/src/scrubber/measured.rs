@@ -139,7 +139,32 @@ fn measured(words: &Words<'_>, at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::hit::Kind;
+    use super::super::lexicon::Lexicon;
     use super::super::tests::scrub;
+    use super::*;
+
+    #[test]
+    fn measurements_are_taken_out_of_finds() {
+        let lexicon = Lexicon::new();
+        for (text, left) in [
+            ("Thornquist 19 Fr", vec!["Thornquist"]),
+            ("20/25 OS", vec![]),
+            ("BG 178", vec![]),
+            ("0830", vec![]),
+            ("3 WEEKS", vec![]),
+            ("12 Thornquist Road", vec!["12 Thornquist Road"]),
+            ("94103", vec!["94103"]),
+        ] {
+            let words = Words::new(text, &lexicon);
+            let mut hit = Hit::found(0..text.len(), PhiClass::Location, Kind::Place);
+            hit.finder = Finder::Tagger;
+            let mut hits = vec![hit];
+            without(&words, &mut hits);
+            let found: Vec<&str> = hits.into_iter().map(|hit| &text[hit.range]).collect();
+            assert_eq!(found, left, "{text}");
+        }
+    }
 
     #[test]
     fn measurements_and_letters_stay() {

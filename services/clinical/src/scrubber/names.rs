@@ -351,8 +351,9 @@ impl<'s> Names<'s> {
             let apposed = self.text[..token.start].ends_with(", ")
                 && self.gap_after(at).starts_with(',')
                 && token.case == Case::Title;
-            let alone = (apposed && self.is(at, Classes::GIVEN) && !self.is(at, Classes::EPONYM))
-                .then(|| token.range());
+            let alone =
+                (apposed && self.is(at, Classes::GIVEN) && !self.is(at, Classes::EPONYM) && !self.is_row(at))
+                    .then(|| token.range());
             return self
                 .run(at, Trust::Verb)
                 .filter(|range| range.end > token.end)
@@ -494,6 +495,8 @@ mod tests {
             ("goes by Rainy at home", vec!["Rainy"]),
             ("Dr. Ferncastle's plan", vec!["Dr. Ferncastle"]),
             ("Ferncastle, Margaret presents", vec!["Ferncastle, Margaret"]),
+            ("Form to Ferncastle's daughter", vec!["Ferncastle"]),
+            ("a man, Thoralf K., who", vec!["Thoralf K"]),
         ] {
             let found = names(text);
             assert!(
@@ -535,6 +538,9 @@ mod tests {
             "Patient Presents with Cough",
             "MR arthrogram of the hip",
             "MS lesions",
+            "Gesell, Peabody, Margaret, Halstead",
+            "Blake 24 Fr, Jackson-Pratt",
+            "Crohn's case",
             "PR 160 ms. Bilateral Baker cysts",
             "discussed with Cardiology, PA view",
         ] {

@@ -431,6 +431,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn eponyms_in_a_row_and_with_a_size_are_terms() {
+        let lexicon = Lexicon::new();
+        for (text, is) in [
+            ("Wilson, Quincke and Duroziez", true),
+            ("Quincke or Wilson", true),
+            ("Blake 19 Fr", true),
+            ("Jackson-Pratt 10 mL", true),
+            ("Dr. Wilson, Quincke", false),
+            ("Wilson agrees", false),
+        ] {
+            let words = Words::new(text, &lexicon);
+            let at = (0..words.list.len())
+                .find(|&at| {
+                    let written = &text[words.tokens[at].range()];
+                    matches!(written, "Wilson" | "Blake" | "Jackson")
+                })
+                .expect("is there");
+            assert_eq!(is_term(&lexicon, &words, at), is, "{text}");
+        }
+    }
+
+    #[test]
     fn weights_survive_their_file() {
         let mut weights = vec![[0; 2]; SLOTS];
         weights[3] = [-7, 300];
