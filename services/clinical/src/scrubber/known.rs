@@ -1,6 +1,6 @@
 //! Identifiers that the hospital told us, found in the text whatever their form: names.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use super::hit::{Hit, Kind};
@@ -28,7 +28,7 @@ struct Part {
 
 /// The known names of one patient, ready to be sought.
 pub(crate) struct KnownNames {
-    parts: HashMap<String, Part>,
+    parts: BTreeMap<String, Part>,
     /// By letters, those long enough to be recognised in spite of a slip.
     sought: Vec<(String, Part)>,
     /// First letters of known parts.
@@ -42,7 +42,7 @@ pub(crate) struct KnownNames {
 impl KnownNames {
     pub(crate) fn new(known: &Known<'_>, lexicon: &Lexicon) -> Self {
         let mut this = Self {
-            parts: HashMap::new(),
+            parts: BTreeMap::new(),
             sought: Vec::new(),
             initials: HashSet::new(),
             order: Vec::new(),
@@ -59,6 +59,8 @@ impl KnownNames {
             .filter(|(part, _)| part.len() >= SHORTEST && part.is_ascii())
             .map(|(part, &how)| (part.clone(), how))
             .collect();
+        // A slip of two names is read as the patient's, which is found in any writing.
+        this.sought.sort_by_key(|(_, how)| (!how.patient, how.common));
         this.nicknames(lexicon);
         this
     }

@@ -160,6 +160,10 @@ impl Places {
                  (?:[ ](?:our|a|the|an|clinic|hospital|office|facility|location|zip|code|who|was|is|last|recently)){0,3}[ ](?:in|at|near|from|of|around)[ ](?P<z>[0-9]{5})(?-u:\\b)".into(),
             ),
             (
+                Rule::SeenAt,
+                "(?i)(?-u:\\b)(?:(?:at|in|near)[ ](?P<z>[0-9]{5})[ ](?:on|last|this)(?-u:\\b)|from[ ](?P<y>[0-9]{5})(?:,[ ]|\\.|[ ](?:who|with)(?-u:\\b)))".into(),
+            ),
+            (
                 Rule::Zip,
                 "(?i)(?-u:\\b)(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|resident|address|moved|located)[ ](?:in|at|to|of|near)[ ](?P<z>[0-9]{5}(?:-[0-9]{4})?)(?-u:\\b)".into(),
             ),
@@ -181,6 +185,7 @@ impl Places {
                     Rule::Box | Rule::Military | Rule::Corner | Rule::Suite => Some((range, Kind::Street)),
                     Rule::Zip | Rule::Country => group(captures, "z").map(|zip| (zip, Kind::Code)),
                     Rule::SeenAt => group(captures, "z")
+                        .or_else(|| group(captures, "y"))
                         .filter(|zip| !text[zip.clone()].ends_with("000") && !is_amount(text, zip.end))
                         .map(|zip| (zip, Kind::Code)),
                     Rule::PostcodeUk => {

@@ -713,6 +713,8 @@ fn what_shorthand_says_of_a_patient_is_found() {
         ("Notified at 419/555-0107.", "419/555-0107"),
         ("Please call 20.46.59.48.18 at home", "20.46.59.48.18"),
         ("A man assessed at 94103 for cough", "94103"),
+        ("Knee replaced at 33101 on the left", "33101"),
+        ("Patients like him from 33101, treated with rest", "33101"),
         ("Exchange transfusion 2/2 2300 via L fem", "2/2"),
         ("RTC 9/4.", "9/4"),
         ("Moved here from Port Thornquist in spring", "Port Thornquist"),
@@ -762,4 +764,23 @@ fn names_of_third_persons_are_found_in_planted_notes() {
         "{:?}",
         score.other_chars
     );
+}
+
+/// Found by fuzzing: parts of known names were compared in an order that differed from run to run, so that a word near two of
+/// them was taken for one once and for the other the next time.
+#[test]
+fn a_slip_near_several_known_names_is_read_the_same_each_time() {
+    let known = Known {
+        patient: [1; 16],
+        names: vec!["Quillfeather e-ncounter"],
+        ..Known::default()
+    };
+    let text = "twice a day, uncounter came";
+    let words = Words::new(text, &SCRUBBER.lexicon);
+    for _ in 0..40 {
+        let mut hits = Vec::new();
+        KnownNames::new(&known, &SCRUBBER.lexicon).find(&words, &SCRUBBER.lexicon, &mut hits);
+        let found: Vec<&str> = hits.into_iter().map(|hit| &text[hit.range]).collect();
+        assert_eq!(found, ["uncounter"]);
+    }
 }
