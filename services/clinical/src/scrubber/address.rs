@@ -9,6 +9,7 @@ mod street;
 
 use regex_automata::meta::{BuildError, Regex};
 
+use super::extend::is_address_gap;
 use super::hit::{Hit, Kind};
 use super::redaction::Finder;
 use super::token::Case;
@@ -82,11 +83,8 @@ impl Addresses {
             if !whole {
                 continue;
             }
-            let follows = reached.is_some_and(|end: usize| {
-                words.text.get(end..hit.range.start).is_some_and(|between| {
-                    between.len() < 6 && between.chars().all(|c| c.is_whitespace() || c == ',')
-                })
-            });
+            let follows = reached
+                .is_some_and(|end: usize| words.text.get(end..hit.range.start).is_some_and(is_address_gap));
             let mut part = Part {
                 words,
                 first,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use regex_automata::meta::BuildError;
 use regex_automata::util::captures::Captures;
 
-use super::context::{listed, word_after, word_before};
+use super::context::{goes_on, listed, word_after, word_before};
 use super::hit::{Hit, Kind};
 use super::redaction::Finder;
 use super::rules::{RuleSet, group};
@@ -130,7 +130,7 @@ pub(crate) fn behind_names(text: &str, hits: &mut Vec<Hit>) {
         let behind = &rest[digits..];
         let ends = behind.is_empty()
             || behind.starts_with([')', ';', ',', '\n'])
-            || behind.starts_with('.') && !behind[1..].starts_with(|c: char| c.is_ascii_digit());
+            || behind.starts_with('.') && !goes_on(behind, 0, &['.']);
         let start = text.len() - rest.len();
         let free = hits
             .get(at + 1)
@@ -154,7 +154,7 @@ fn age(text: &str, rule: Rule, range: &Range<usize>, captures: &Captures) -> Opt
     let behind = text[number.end..].chars().next();
     let part = previous.is_some_and(|c| matches!(c, '.' | '/' | ',' | '<' | '>' | '+'))
         || behind == Some('+')
-        || (behind == Some('.') && text[number.end + 1..].starts_with(|c: char| c.is_ascii_digit()));
+        || goes_on(text, number.end, &['.']);
     let fits = match rule {
         Rule::Sure => true,
         Rule::Labelled => !matches!(behind, Some('%' | '/' | '-')),

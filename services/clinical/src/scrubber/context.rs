@@ -52,6 +52,12 @@ pub(crate) fn has_unit(text: &str, at: usize) -> bool {
     length > 0 && (!title || CAPITAL_UNITS.contains(&word.as_str())) && is_unit(&word)
 }
 
+/// Whether the digits that end at `at` go on behind one of `signs`: a decimal, a date, a range.
+pub(crate) fn goes_on(text: &str, at: usize, signs: &[char]) -> bool {
+    let mut rest = text.get(at..).unwrap_or("").chars();
+    rest.next().is_some_and(|c| signs.contains(&c)) && rest.next().is_some_and(|c| c.is_ascii_digit())
+}
+
 /// Whether a folded word is a unit.
 pub(crate) fn is_unit(word: &str) -> bool {
     listed(UNITS, word)
@@ -88,6 +94,7 @@ mod tests {
         assert_eq!(word_after(text, at + 4), "mm");
         assert!(has_unit(text, at + 4) && has_unit("5-mg", 1) && has_unit("5 %", 1) && !has_unit("5 of", 1));
         assert_eq!(word_before(text, text.find('5').unwrap_or(0)), "é");
+        assert!(goes_on("3.5", 1, &['.']) && !goes_on("3.", 1, &['.']) && !goes_on("3/5", 1, &['.']));
         assert_eq!(before(text, 7, 3), " on");
         assert_eq!(
             (word_before("", 0), word_after("", 0)),

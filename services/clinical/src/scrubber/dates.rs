@@ -6,7 +6,7 @@ use regex_automata::meta::BuildError;
 use regex_automata::util::captures::Captures;
 
 use super::calendar::{self, DateParts};
-use super::context::{has_unit, listed, word_after};
+use super::context::{goes_on, has_unit, listed, word_after};
 use super::fraction::{either, is_behind_date, is_date_behind_weekday, is_date_fraction};
 use super::hit::{Hit, Kind};
 use super::holiday;
@@ -209,9 +209,7 @@ fn judge(
     };
     let part = |at: &Option<Range<usize>>| at.clone().and_then(|at| text.get(at)).unwrap_or("");
     let (day, month) = (part(&parts.day), part(&parts.month));
-    let glued = |end: usize| {
-        text[end..].starts_with(['/', '-', '.']) && text[end + 1..].starts_with(|c: char| c.is_ascii_digit())
-    };
+    let glued = |end: usize| goes_on(text, end, &['/', '-', '.']);
     let previous = text[..range.start].chars().next_back();
     let fits = match layout {
         Layout::Iso | Layout::Compact => calendar::is_day_of_month(day, month),

@@ -128,14 +128,6 @@ fn gap(words: &Words<'_>, at: usize) -> Gap {
     words.list.get(at).map_or(Gap::Start, |word| word.gap)
 }
 
-fn written<'t>(words: &Words<'t>, at: usize) -> &'t str {
-    words
-        .tokens
-        .get(at)
-        .and_then(|token| words.text.get(token.range()))
-        .unwrap_or("")
-}
-
 /// The last of the degrees that stand at token `next`, behind a name of a word at least.
 fn degrees(words: &Words<'_>, hit: &Hit, next: usize) -> Option<usize> {
     let named = words.tokens[..next]
@@ -145,9 +137,7 @@ fn degrees(words: &Words<'_>, hit: &Hit, next: usize) -> Option<usize> {
         .any(|token| token.is_word() && token.end - token.start > 2);
     (next..next + 3)
         .take_while(|&at| {
-            named
-                && matches!(gap(words, at), Gap::Blank | Gap::Comma)
-                && DEGREES.contains(&written(words, at))
+            named && matches!(gap(words, at), Gap::Blank | Gap::Comma) && DEGREES.contains(&words.written(at))
         })
         .last()
 }
@@ -157,12 +147,12 @@ fn facility(words: &Words<'_>, first: usize) -> Option<usize> {
     let kind = words.list.get(first)?;
     let before = first.checked_sub(1)?;
     let (word, token) = (words.list.get(before)?, words.tokens.get(before)?);
-    let folded = fold(written(words, before));
+    let folded = fold(words.written(before));
     // The first word of a sentence has its capital for another reason.
     let inside = matches!(word.gap, Gap::Blank);
     (kind.case == Case::Title
         && kind.gap == Gap::Blank
-        && listed(KINDS, &fold(written(words, first)))
+        && listed(KINDS, &fold(words.written(first)))
         && word.case == Case::Title
         && inside
         && !listed(GRAMMAR, &folded))
@@ -216,6 +206,6 @@ fn country(words: &Words<'_>, next: usize) -> Option<usize> {
 }
 
 /// Whether what stands between two parts of an address is no more than a comma or a new line.
-fn is_address_gap(between: &str) -> bool {
+pub(super) fn is_address_gap(between: &str) -> bool {
     between.len() < 6 && between.chars().all(|c| c.is_whitespace() || c == ',')
 }

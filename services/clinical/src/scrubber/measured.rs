@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::context::{has_unit, is_unit, listed, word_after};
+use super::context::{goes_on, has_unit, is_unit, listed, word_after};
 use super::hit::Hit;
 use super::lexicon::Classes;
 use super::redaction::Finder;
@@ -121,15 +121,10 @@ fn measured(words: &Words<'_>, at: usize) -> usize {
         return 0;
     }
     let rest = words.text.get(token.end..).unwrap_or("");
-    let decimal = rest.starts_with('.') && rest[1..].starts_with(|c: char| c.is_ascii_digit())
+    let decimal = goes_on(words.text, token.end, &['.'])
         || words.text[..token.start].ends_with('.')
             && words.text[..token.start - 1].ends_with(|c: char| c.is_ascii_digit());
-    let next = words
-        .tokens
-        .get(at + 1)
-        .and_then(|next| words.text.get(next.range()))
-        .map(fold)
-        .unwrap_or_default();
+    let next = fold(words.written(at + 1));
     let unit = has_unit(words.text, token.end) && !rest.starts_with(['\n', '\r']);
     if unit || listed(SPANS, &word_after(words.text, token.end)) {
         return 1 + usize::from(is_unit(&next) || listed(SPANS, &next));

@@ -5,7 +5,7 @@ use std::ops::Range;
 use regex_automata::meta::BuildError;
 
 use super::codes::is_postal;
-use super::context::{has_unit, listed, word_before};
+use super::context::{goes_on, has_unit, listed, word_before};
 use super::facility::{is_own, official_name, own_name};
 use super::hit::{Hit, Kind};
 use super::lexicon::{Classes, Lexicon};
@@ -264,9 +264,7 @@ fn whole_name(
 
 /// Whether five digits go on as an amount: a unit, a decimal, a range.
 fn is_amount(text: &str, end: usize) -> bool {
-    let rest = &text[end..];
-    let glued = rest.starts_with(['.', ',', '-', '/']) && rest[1..].starts_with(|c: char| c.is_ascii_digit());
-    glued || has_unit(text, end)
+    goes_on(text, end, &['.', ',', '-', '/']) || has_unit(text, end)
 }
 
 /// `3 Abdominal Ct` and `2 mm ST` are no streets.

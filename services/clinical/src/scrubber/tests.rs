@@ -715,7 +715,8 @@ fn what_shorthand_says_of_a_patient_is_found() {
         ("A man assessed at 94103 for cough", "94103"),
         ("Knee replaced at 33101 on the left", "33101"),
         ("Patients like him from 33101, treated with rest", "33101"),
-        ("Exchange transfusion 2/2 2300 via L fem", "2/2"),
+        ("Exchange transfusion 2/2 via L fem", "2/2"),
+        ("Anuric 10/4 13:02 again.", "10/4"),
         ("RTC 9/4.", "9/4"),
         ("Moved here from Port Thornquist in spring", "Port Thornquist"),
     ] {

@@ -162,4 +162,12 @@ impl<'t> Words<'t> {
             list: words,
         }
     }
+
+    /// The word or number at `at` as it is written; empty where there is none.
+    pub(crate) fn written(&self, at: usize) -> &'t str {
+        self.tokens
+            .get(at)
+            .and_then(|token| self.text.get(token.range()))
+            .unwrap_or("")
+    }
 }

@@ -4,13 +4,13 @@ use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input};
 
 use super::super::codes::is_year;
-use super::super::context::{has_unit, listed, word_before};
+use super::super::context::{goes_on, has_unit, listed, word_before};
 use super::super::lexicon::Classes;
 use super::super::token::{Case, fold};
 use super::super::words::{Gap, Words};
 use super::street::{
     BEFORE, BEFORE_NUMBERED, BEHIND, CITY_STARTS, ENDINGS, KINDS, SMALL, UNITS, WHERE, has_ending, house,
-    is_house, written,
+    is_house,
 };
 
 /// A find in words, which grows on both sides.
@@ -36,7 +36,7 @@ impl Part<'_, '_> {
     }
 
     fn folded(&self, at: usize) -> String {
-        fold(written(self.words, at))
+        fold(self.words.written(at))
     }
 
     fn is_digits(&self, at: usize) -> bool {
@@ -101,7 +101,7 @@ impl Part<'_, '_> {
             let fraction = text[..token.start].ends_with('/') && !street;
             let decimal =
                 text[..token.start].ends_with(['.', '<', '>', '-']) || fraction && gap != Gap::Slash;
-            let short = written(self.words, before).len() < 6;
+            let short = self.words.written(before).len() < 6;
             let glued = matches!(gap, Gap::Slash | Gap::Nothing | Gap::Hyphen)
                 && self.is_digits(self.first)
                 && self.end > self.first + 1;
@@ -319,7 +319,7 @@ impl Part<'_, '_> {
             .range(token.start..text.len().min(token.start + 16))
             .anchored(Anchored::Yes);
         let found = postal.find(input)?;
-        if has_unit(text, found.end()) || is_date_or_decimal(text, found.end()) {
+        if has_unit(text, found.end()) || goes_on(text, found.end(), &['/', '-', '.', ':']) {
             return None;
         }
         // The rest of it is the next find (`H-` before `8181 Oakhollow`).
@@ -393,10 +393,4 @@ impl Part<'_, '_> {
             Gap::Start | Gap::Line | Gap::Stop | Gap::Comma | Gap::Bracket | Gap::Colon
         )
     }
-}
-
-/// Whether what goes on at `at` makes the digits before it part of a date, a telephone number or a decimal.
-fn is_date_or_decimal(text: &str, at: usize) -> bool {
-    let mut rest = text.get(at..).unwrap_or("").chars();
-    matches!(rest.next(), Some('/' | '-' | '.' | ':')) && rest.next().is_some_and(|c| c.is_ascii_digit())
 }

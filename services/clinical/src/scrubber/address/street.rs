@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::codes::is_year;
-use super::super::context::{has_unit, listed, word_after};
+use super::super::context::{goes_on, has_unit, listed, word_after};
 use super::super::lexicon::Classes;
 use super::super::measured::SPANS;
 use super::super::token::{Case, fold};
@@ -101,7 +101,7 @@ pub(super) fn is_compound(words: &Words<'_>, at: usize) -> bool {
     {
         return false;
     }
-    let folded = fold(written(words, at));
+    let folded = fold(words.written(at));
     has_ending(&folded)
 }
 
@@ -156,24 +156,12 @@ pub(super) fn is_house(words: &Words<'_>, at: usize) -> bool {
     let Some(token) = words.tokens.get(at) else {
         return false;
     };
-    let written = written(words, at);
+    let written = words.written(at);
     token.case == Case::Digits
         && written.len() < 5
         && !is_year(written)
         && !has_unit(words.text, token.end)
         && !listed(SPANS, &word_after(words.text, token.end))
         && !words.text[..token.start].ends_with(['.', '/', '<', '>'])
-        // A decimal is no house.
-        && !words
-            .text
-            .get(token.end..)
-            .is_some_and(|rest| rest.starts_with('.') && rest[1..].starts_with(|c: char| c.is_ascii_digit()))
-}
-
-pub(super) fn written<'t>(words: &Words<'t>, at: usize) -> &'t str {
-    words
-        .tokens
-        .get(at)
-        .and_then(|token| words.text.get(token.range()))
-        .unwrap_or("")
+        && !goes_on(words.text, token.end, &['.'])
 }
